@@ -1,0 +1,14 @@
+// Sources are TypeScript with explicit extensions; swc strips the types and turns modules into CommonJS for jest.
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  transform: {
+    '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }],
+  },
+  extensionsToTreatAsEsm: [],
+  moduleNameMapper: {
+    '^@weir/(common|relay|aggregator|cli)/(.+)$': '<rootDir>/packages/$1/src/$2.ts',
+  },
+  testTimeout: 60_000,
+};

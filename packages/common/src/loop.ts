@@ -1,0 +1,51 @@
+import type { Clock } from './clock.ts';
+import type { Service } from './service.ts';
+
+export interface LoopOptions {
+  clock: Clock;
+  /** Pause between the end of one run and the start of the next, in milliseconds. */
+  intervalMs: number;
+  /** One run. It should look at the signal at every await it makes, and return soon once it is aborted. */
+  runOnce: (signal: AbortSignal) => Promise<void>;
+  /** Called with what runOnce threw. If it throws itself, the loop ends and `failed` rejects: that is a bug. */
+  onError: (error: unknown) => void;
+}
+
+/** Calls runOnce again and again, never twice at once. `wake` cuts the present pause short. */
+export class Loop implements Service {
+  readonly #options: LoopOptions;
+  readonly #abort = new AbortController();
+  #running: Promise<void> | undefined;
+  #wakeUp: AbortController | undefined;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    this.#running ??= this.#run();
+  }
+
+  wake(): void {
+    this.#wakeUp?.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, intervalMs, runOnce, onError } = this.#options;
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      try {
+        await runOnce(signal);
+      } catch (error) {
+        if (!signal.aborted) onError(error);
+      }
+      this.#wakeUp = new AbortController();
+      await clock.sleep(intervalMs, AbortSignal.any([signal, this.#wakeUp.signal]));
+    }
+  }
+}

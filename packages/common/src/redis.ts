@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { WeirError } from './errors.ts';
+
+/**
+ * How Weir talks to Redis: connections on which nothing runs later than we think it did, scripts that survive a server
+ * that lost them, and faults sorted into those that pass and those that are bugs.
+ */
+export interface OpenRedisOptions {
+  url: string;
+  /** Shown by CLIENT LIST. */
+  name: string;
+  /** A blocking read on this connection waits at most this long, in milliseconds; 0: the connection never blocks. */
+  blockMs?: number;
+  /** A command without an answer after this long is given up; its outcome is unknown. Milliseconds. */
+  commandTimeoutMs?: number;
+  /** Called at every connection error; the connection heals by itself. */
+  onError?: (error: unknown) => void;
+}
+
+/**
+ * Opens a connection; it is not connected yet when this returns (`connect()`), and reconnects for ever until `quit` or
+ * `disconnect`. While it is away every command is rejected at once. The three settings below only work together: any
+ * one alone lets a command that was rejected here run in Redis later (ioredis resends or queues it).
+ */
+export function openRedis({ url, name, blockMs = 0, commandTimeoutMs = 5_000, onError }: OpenRedisOptions): Redis {
+  const deadlineMs = blockMs + commandTimeoutMs;
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectionName: name,
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: null,
+    commandTimeout: deadlineMs,
+    // Above the command's own deadline: this one is for half-open sockets, on which nothing ever comes again.
+    socketTimeout: deadlineMs + 1_000,
+    connectTimeout: commandTimeoutMs,
+    retryStrategy: (attempt) => Math.min(1_000, 50 * 2 ** Math.min(attempt, 5)) * (0.5 + Math.random() / 2),
+  });
+  redis.on('error', (error) => onError?.(error));
+  return redis;
+}
+
+/** Resolves when the connection is usable; rejects with the first fault if it does not become so within `timeoutMs`. */
+export async function connectRedis(redis: Redis, timeoutMs: number): Promise<void> {
+  if (redis.status === 'ready') return;
+  let lastError: unknown;
+  const remember = (error: unknown) => {
+    lastError = error;
+  };
+  redis.on('error', remember);
+  let timer: NodeJS.Timeout | undefined;
+  let becameReady: (() => void) | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      becameReady = resolve;
+      redis.once('ready', resolve);
+      timer = setTimeout(() => reject(redisFault(lastError ?? new Error('connection timed out'))), timeoutMs);
+      // Its rejection is only the first attempt's; the retries go on and `error` events tell why.
+      if (redis.status === 'wait' || redis.status === 'end') redis.connect().catch(remember);
+    });
+  } finally {
+    clearTimeout(timer);
+    redis.off('error', remember);
+    if (becameReady) redis.off('ready', becameReady);
+  }
+}
+
+/** Reply codes that pass by themselves: failover, restart, a full or loading server, a lost script or group. */
+const PASSING_REPLY_CODES = new Set([
+  'READONLY',
+  'LOADING',
+  'MASTERDOWN',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'NOREPLICAS',
+  'MISCONF',
+  'OOM',
+  'UNBLOCKED',
+  'NOSCRIPT',
+  'NOGROUP',
+  'BUSY',
+  'NOAUTH',
+  'WRONGPASS',
+  'NOPERM',
+]);
+
+/**
+ * A fault of Redis or of the way to it. `outcome` says what is known of the command: Redis answers an error before a
+ * script's first write, so a reply error means not applied; anything else (timeout, lost connection) is unknown.
+ */
+export class RedisFault extends WeirError {
+  override readonly name = 'RedisFault';
+  readonly outcome: 'not-applied' | 'unknown';
+
+  constructor(
+    code: string,
+    message: string,
+    retryable: boolean,
+    outcome: 'not-applied' | 'unknown',
+    options?: { cause?: unknown },
+  ) {
+    super(code, message, retryable, options);
+    this.outcome = outcome;
+  }
+}
+
+/** Sorts whatever an ioredis call was rejected with. Codes: `redis-<reply code>`, or `redis-unreachable`. */
+export function redisFault(error: unknown): RedisFault {
+  if (error instanceof RedisFault) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof Error && error.name === 'ReplyError') {
+    // The first word of an error reply is its code: that is the protocol, not prose.
+    const code = /^[A-Z]+/.exec(message)?.[0] ?? 'ERR';
+    return new RedisFault(`redis-${code.toLowerCase()}`, message, PASSING_REPLY_CODES.has(code), 'not-applied', {
+      cause: error,
+    });
+  }
+  return new RedisFault('redis-unreachable', message, true, 'unknown', { cause: error });
+}
+
+export type ScriptArgument = string | number | Buffer;
+
+/** A Lua script, sent by hash and in full only where the server does not know it (after a restart, FLUSHALL, failover). */
+export class Script {
+  readonly #source: string;
+  readonly #sha1: string;
+
+  constructor(source: string) {
+    this.#source = source;
+    this.#sha1 = createHash('sha1').update(source).digest('hex');
+  }
+
+  /** Loads `<name>.lua` from beside the module whose `import.meta.url` is given. */
+  static beside(moduleUrl: string, name: string): Script {
+    return new Script(readFileSync(new URL(`./${name}.lua`, moduleUrl), 'utf8'));
+  }
+
+  /** Replies keep their bytes: strings arrive as Buffers, integers as numbers. Rejects with a RedisFault. */
+  async run(redis: Redis, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
+    const rest = [keys.length, ...keys, ...args];
+    try {
+      return await redis.callBuffer('EVALSHA', this.#sha1, ...rest);
+    } catch (error) {
+      const fault = redisFault(error);
+      if (fault.code !== 'redis-noscript') throw fault;
+    }
+    try {
+      return await redis.callBuffer('EVAL', this.#source, ...rest);
+    } catch (error) {
+      throw redisFault(error);
+    }
+  }
+}
+
+/** Redis's TIME in Unix milliseconds. */
+export async function redisTimeMs(redis: Redis): Promise<number> {
+  const [seconds, micros] = await redis.time();
+  return Number(seconds) * 1_000 + Number(micros) / 1_000;
+}
