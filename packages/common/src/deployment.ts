@@ -1,0 +1,146 @@
+import type { Redis } from 'ioredis';
+import { SettingsError } from './errors.ts';
+import { deploymentKey } from './keys.ts';
+import { redisFault, Script } from './redis.ts';
+import { formatDuration } from './setting-values.ts';
+
+/**
+ * The settings that belong to the deployment and not to a process: two aggregators with different windows would write
+ * nonsense together. The first start records them in Redis, field by field, because a relay knows only some of them;
+ * a process that was started with others learns both values and ends. Agreeing again is cheap and harmless, so daemons
+ * do it after every loss of Redis's data.
+ */
+export interface Deployment {
+  partitions: number;
+  windowMs: number;
+  graceMs: number;
+  latenessMs: number;
+  identity: string;
+  /** Names of the sinks. Their order means nothing; they are kept sorted. */
+  sinks: readonly string[];
+}
+
+interface Field {
+  flag: string;
+  /** As it is stored. */
+  write: (deployment: Partial<Deployment>) => string | undefined;
+  read: (stored: string) => Partial<Deployment>;
+  /** The stored text as the operator would write it. */
+  show: (stored: string) => string;
+}
+
+const asIs = (stored: string): string => stored;
+const asDuration = (stored: string): string => formatDuration(Number(stored));
+
+const FIELDS: ReadonlyMap<string, Field> = new Map([
+  [
+    'partitions',
+    {
+      flag: '--partitions',
+      write: (d) => d.partitions?.toString(),
+      read: (t) => ({ partitions: Number(t) }),
+      show: asIs,
+    },
+  ],
+  [
+    'windowMs',
+    {
+      flag: '--window',
+      write: (d) => d.windowMs?.toString(),
+      read: (t) => ({ windowMs: Number(t) }),
+      show: asDuration,
+    },
+  ],
+  [
+    'graceMs',
+    { flag: '--grace', write: (d) => d.graceMs?.toString(), read: (t) => ({ graceMs: Number(t) }), show: asDuration },
+  ],
+  [
+    'latenessMs',
+    {
+      flag: '--lateness',
+      write: (d) => d.latenessMs?.toString(),
+      read: (t) => ({ latenessMs: Number(t) }),
+      show: asDuration,
+    },
+  ],
+  ['identity', { flag: '--identity', write: (d) => d.identity, read: (t) => ({ identity: t }), show: asIs }],
+  [
+    'sinks',
+    {
+      flag: '--sink',
+      write: (d) => d.sinks && joinSorted(d.sinks),
+      read: (t) => ({ sinks: t.split(',') }),
+      show: asIs,
+    },
+  ],
+] satisfies [keyof Deployment, Field][]);
+
+function joinSorted(sinks: readonly string[]): string {
+  return [...sinks].sort().join(',');
+}
+
+const agree = Script.beside(import.meta.url, 'deployment');
+
+/**
+ * Records what is not recorded yet and answers the whole record. Rejects with a SettingsError where a wanted value
+ * differs from the recorded one (nothing is written then), with a RedisFault where Redis does not answer.
+ */
+export async function agreeOnDeployment(
+  redis: Redis,
+  prefix: string,
+  wanted: Partial<Deployment>,
+): Promise<Partial<Deployment>> {
+  const args = [...write(wanted)].flat();
+  const reply = (await agree.run(redis, [deploymentKey(prefix)], args)) as Buffer[];
+  const stored = new Map<string, string>();
+  for (let i = 0; i + 1 < reply.length; i += 2) stored.set(reply[i]!.toString(), reply[i + 1]!.toString());
+  const conflict = findConflict(prefix, wanted, stored);
+  if (conflict !== undefined) throw new SettingsError(conflict);
+  return read(stored);
+}
+
+/** The record, or undefined when no process of this deployment ever started. Rejects with a RedisFault. */
+export async function readDeployment(redis: Redis, prefix: string): Promise<Partial<Deployment> | undefined> {
+  try {
+    const stored = new Map(Object.entries(await redis.hgetall(deploymentKey(prefix))));
+    return stored.size === 0 ? undefined : read(stored);
+  } catch (error) {
+    throw redisFault(error);
+  }
+}
+
+/** One line that names the setting, both values and the remedy; undefined when all agree. */
+function findConflict(
+  prefix: string,
+  wanted: Partial<Deployment>,
+  stored: ReadonlyMap<string, string>,
+): string | undefined {
+  for (const [field, here] of write(wanted)) {
+    const there = stored.get(field);
+    if (here === there) continue;
+    const { flag, show } = FIELDS.get(field)!;
+    const expected = there === undefined ? 'nothing' : show(there);
+    const remedy = field === 'sinks' ? 'change them with weir sink add or remove' : 'start with the recorded value';
+    return `${flag}: got ${show(here)}, expected ${expected}, which deployment "${prefix}" has recorded in Redis: ${remedy}, or take another --prefix`;
+  }
+  return undefined;
+}
+
+function write(deployment: Partial<Deployment>): Map<string, string> {
+  const stored = new Map<string, string>();
+  for (const [field, codec] of FIELDS) {
+    const text = codec.write(deployment);
+    if (text !== undefined) stored.set(field, text);
+  }
+  return stored;
+}
+
+function read(stored: ReadonlyMap<string, string>): Partial<Deployment> {
+  const deployment: Partial<Deployment> = {};
+  for (const [field, codec] of FIELDS) {
+    const text = stored.get(field);
+    if (text !== undefined) Object.assign(deployment, codec.read(text));
+  }
+  return deployment;
+}
