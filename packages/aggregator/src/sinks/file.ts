@@ -1,0 +1,63 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { lineText } from './line-text.ts';
+import { type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
+import type { FileSpec } from './sink-url.ts';
+
+/**
+ * A sink that appends line protocol to a file: the last line of a series and timestamp is the one that holds. Lines are
+ * on disk before a write resolves. The file is opened for each write, so that it can be rotated under a running process.
+ */
+export class FileSink implements Sink {
+  readonly name: string;
+  readonly readable = false;
+  readonly #path: string;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor({ name, path }: FileSpec) {
+    this.name = name;
+    this.#path = path;
+  }
+
+  async write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult> {
+    const text = lineText(window, points);
+    // One after the other: two windows' lines must not be cut into each other.
+    const turn = this.#last.then(() => this.#append(text, signal));
+    this.#last = turn.catch(() => undefined);
+    await turn;
+    return { rejected: [] };
+  }
+
+  async read(): Promise<never> {
+    throw new Error('a file sink cannot be read');
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+  }
+
+  async #append(text: string, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) {
+      throw new SinkError('sink-aborted', `sink ${this.name}: write was called off`, { outcome: 'not-applied' });
+    }
+    let file: FileHandle | undefined;
+    try {
+      file = await open(this.#path, 'a+');
+      await file.appendFile((await endsInTheMiddle(file)) ? `\n${text}` : text);
+      await file.sync();
+    } catch (cause) {
+      const code = cause instanceof Error && 'code' in cause ? cause.code : 'unknown';
+      const line = `sink ${this.name}: cannot append to ${this.#path} (${code})`;
+      throw new SinkError('sink-unavailable', line, { outcome: file ? 'unknown' : 'not-applied', cause });
+    } finally {
+      await file?.close();
+    }
+  }
+}
+
+/** A full disk or a crash may have cut the last line; ours must not become its end. */
+async function endsInTheMiddle(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat();
+  if (size === 0) return false;
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  return bytesRead === 1 && buffer[0] !== 10;
+}

@@ -1,0 +1,141 @@
+import http from 'node:http';
+import https from 'node:https';
+import { InfluxDB, type Transport } from '@influxdata/influxdb-client';
+import { bounded } from './bounded.ts';
+import { requestFault } from './influx-faults.ts';
+import { SinkError } from './sink.ts';
+
+/**
+ * One InfluxDB over HTTP, through the client's own transport, with what the client leaves out: its timeout only gives up
+ * waiting, while the request goes on and may be applied later, and it takes 201 for a confirmation too. Here a request
+ * that ends early in any way has its socket destroyed, and a write counts only on HTTP 204. Both InfluxDB sinks use it.
+ */
+export interface InfluxHttpOptions {
+  sinkName: string;
+  url: string;
+  /** For a write, until its answer is complete; for a read, the longest silence. */
+  timeoutMs: number;
+  token?: string;
+  headers?: Record<string, string>;
+  /** What the operator can do about a 404. */
+  missing: string;
+}
+
+/** Above these bytes a body is sent gzipped. It costs little beside InfluxDB's own work and saves most of the transfer. */
+const GZIP_THRESHOLD_BYTES = 4096;
+/** Sockets idle for longer are closed here, before a proxy or the server does it in the middle of the next request. */
+const IDLE_SOCKET_MS = 4_000;
+
+export class InfluxHttp {
+  readonly #options: InfluxHttpOptions;
+  readonly #agent: http.Agent;
+  readonly #transport: Transport;
+
+  constructor(options: InfluxHttpOptions) {
+    this.#options = options;
+    const { url, timeoutMs, token, headers } = options;
+    const agentOptions = { keepAlive: true, timeout: IDLE_SOCKET_MS };
+    this.#agent = url.startsWith('https:') ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
+    this.#transport = new InfluxDB({
+      url,
+      ...(token === undefined ? {} : { token }),
+      ...(headers === undefined ? {} : { headers }),
+      // Ours comes first and, unlike the client's, ends the request.
+      timeout: timeoutMs + 1_000,
+      transportOptions: { agent: this.#agent },
+    }).transport;
+  }
+
+  /** Writes some lines in one request. Resolves on HTTP 204, and on nothing else. */
+  async write(path: string, lines: string[], signal?: AbortSignal): Promise<void> {
+    await this.#request('write', signal, async (ended) => {
+      let status: number | undefined;
+      const client = this.#client(ended, { onStatus: (code) => (status = code) });
+      const api = client.getWriteApi('', '', 'ns', {
+        // The client would send a full buffer by itself and swallow the error, or send again later what failed now.
+        batchSize: lines.length + 1,
+        maxBatchBytes: Number.MAX_SAFE_INTEGER,
+        flushInterval: 0,
+        maxRetries: 0,
+        gzipThreshold: GZIP_THRESHOLD_BYTES,
+        // Takes the error as it is: otherwise it is printed, and one kind of 500 is taken for a success.
+        writeFailed: (error) => Promise.reject(error),
+      });
+      api.path = path;
+      api.writeRecords(lines);
+      await api.flush();
+      if (status !== 204) throw badAnswer(this.#options.sinkName, `HTTP ${status} instead of 204`);
+    });
+  }
+
+  /** The body of a GET in chunks, given to `consume` as they arrive. */
+  async get(path: string, consume: (chunk: Uint8Array) => void, signal?: AbortSignal): Promise<void> {
+    await this.#request('read', signal, async (ended, alive) => {
+      const { transport } = this.#client(ended, { onChunk: alive });
+      for await (const chunk of transport.iterate(path, '', { method: 'GET' })) consume(chunk);
+    });
+  }
+
+  /** Work on a client whose every request ends with it: the road for Flux queries. */
+  async query<T>(work: (client: InfluxDB) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#request('read', signal, (ended, alive) => work(this.#client(ended, { onChunk: alive })));
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #request<T>(
+    what: 'write' | 'read',
+    signal: AbortSignal | undefined,
+    work: (ended: AbortSignal, alive: () => void) => Promise<T>,
+  ): Promise<T> {
+    const { sinkName, url, timeoutMs, missing } = this.#options;
+    const result = await bounded({ timeoutMs, signal }, work);
+    if (result.kind === 'done') return result.value;
+    throw requestFault({ sinkName, url, what, timeoutMs, missing }, result);
+  }
+
+  /** A client on the shared transport, with every request under the signal. Cheap: no socket of its own. */
+  #client(signal: AbortSignal, watch: Watch): InfluxDB {
+    return new InfluxDB({ url: this.#options.url, transport: underSignal(this.#transport, signal, watch) });
+  }
+}
+
+/** For an answer that came whole and makes no sense. */
+export function badAnswer(sinkName: string, what: string, cause?: unknown): SinkError {
+  return new SinkError('sink-bad-answer', `sink ${sinkName}: ${what}`, { outcome: 'unknown', cause });
+}
+
+interface Watch {
+  onStatus?: (status: number | undefined) => void;
+  onChunk?: () => void;
+}
+
+/** The transport knows how to end a request by a signal, but the client's APIs never hand it one. */
+function underSignal(transport: Transport, signal: AbortSignal, { onStatus, onChunk }: Watch): Transport {
+  return {
+    chunkCombiner: transport.chunkCombiner,
+    send(path, body, options, callbacks = {}) {
+      transport.send(
+        path,
+        body,
+        { ...options, signal },
+        {
+          ...callbacks,
+          responseStarted(headers, status) {
+            onStatus?.(status);
+            callbacks.responseStarted?.(headers, status);
+          },
+        },
+      );
+    },
+    request: (path, body, options, started) => transport.request(path, body, { ...options, signal }, started),
+    async *iterate(path, body, options) {
+      for await (const chunk of transport.iterate(path, body, { ...options, signal })) {
+        onChunk?.();
+        yield chunk;
+      }
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import { type FluxTableMetaData, flux, fluxDateTime, type InfluxDB } from '@influxdata/influxdb-client';
+import { MEASUREMENTS, type Measurement } from '@weir/common/line-encode';
+import { oneLine } from './influx-faults.ts';
+import { badAnswer, InfluxHttp } from './influx-http.ts';
+import { writePoints } from './influx-write.ts';
+import { type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
+import type { InfluxV2Spec } from './sink-url.ts';
+
+/**
+ * A sink on the InfluxDB 2.x API. Reads are Flux, one query per measurement: `group()` puts a measurement's series into
+ * one table, which needs one type of `_value`, and that is only certain within a measurement. Points with further tags
+ * belong to other series and are left out by looking at the columns.
+ */
+export class InfluxV2Sink implements Sink {
+  readonly name: string;
+  readonly readable: boolean;
+  readonly #http: InfluxHttp;
+  readonly #org: string;
+  readonly #bucket: string;
+
+  constructor(spec: InfluxV2Spec) {
+    this.name = spec.name;
+    this.readable = spec.readback;
+    this.#org = spec.org;
+    this.#bucket = spec.bucket;
+    this.#http = new InfluxHttp({
+      sinkName: spec.name,
+      url: spec.url,
+      timeoutMs: spec.timeoutMs,
+      ...(spec.token === undefined ? {} : { token: spec.token }),
+      missing: `no such organization or bucket, or a token that may not see it; to make it: influx bucket create -o ${spec.org} -n ${spec.bucket}`,
+    });
+  }
+
+  write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult> {
+    const path = `/api/v2/write?${new URLSearchParams({ org: this.#org, bucket: this.#bucket, precision: 'ns' })}`;
+    return writePoints(window, points, (lines) => this.#http.write(path, lines, signal));
+  }
+
+  async read(window: SinkWindow, signal?: AbortSignal): Promise<SinkPoint[]> {
+    const points: SinkPoint[] = [];
+    for (const measurement of MEASUREMENTS) {
+      const query = (client: InfluxDB) => this.#readMeasurement(client, measurement, window);
+      points.push(...(await this.#http.query(query, signal)));
+    }
+    return points;
+  }
+
+  async close(): Promise<void> {
+    this.#http.close();
+  }
+
+  async #readMeasurement(client: InfluxDB, measurement: Measurement, { startSec }: SinkWindow): Promise<SinkPoint[]> {
+    const start = new Date(startSec * 1_000).toISOString();
+    const query = flux`from(bucket: ${this.#bucket})
+  |> range(start: ${fluxDateTime(start)}, stop: ${fluxDateTime(start.replace('.000Z', '.000000001Z'))})
+  |> filter(fn: (r) => r._measurement == ${measurement} and r._field == "value")
+  |> group()
+  |> drop(columns: ["_start", "_stop", "_field"])`;
+    const points: SinkPoint[] = [];
+    for await (const { values, tableMeta } of client.getQueryApi(this.#org).iterateRows(query)) {
+      const point = this.#pointOf(measurement, values, tableMeta);
+      if (point !== undefined) points.push(point);
+    }
+    return points;
+  }
+
+  #pointOf(measurement: Measurement, values: string[], table: FluxTableMetaData): SinkPoint | undefined {
+    let eventType = '';
+    let product = '';
+    let value: number | undefined;
+    for (const column of table.columns) {
+      const cell = values[column.index] || column.defaultValue;
+      switch (column.label) {
+        case 'result':
+        case 'table':
+        case '_time':
+        case '_measurement':
+          break;
+        case '_value':
+          value = column.dataType === 'string' || cell === '' ? undefined : Number(cell);
+          break;
+        case 'event_type':
+          eventType = cell;
+          break;
+        case 'product':
+          product = cell;
+          break;
+        case 'error':
+          // A query that fails on the way answers 200 and says so in a last table.
+          throw new SinkError('sink-refused', `sink ${this.name}: query failed: ${oneLine(cell)}`, {
+            outcome: 'not-applied',
+          });
+        default:
+          // A tag never is the empty text: that stands for a tag the point does not have.
+          if (cell !== '') return undefined;
+      }
+    }
+    if (value === undefined) return undefined;
+    if (Number.isNaN(value)) throw badAnswer(this.name, `the value ${JSON.stringify(values)} is no number`);
+    return eventType === '' || product === '' ? undefined : { measurement, eventType, product, value };
+  }
+}

@@ -1,0 +1,111 @@
+import { MEASUREMENTS, type Measurement } from '@weir/common/line-encode';
+import { oneLine } from './influx-faults.ts';
+import { badAnswer } from './influx-http.ts';
+import { SinkError, type SinkPoint } from './sink.ts';
+
+/**
+ * Reads the chunked answer to an InfluxQL query, piece by piece as it arrives: one JSON document per line, the last one
+ * without `partial`. An answer that is not whole is an error, never a short list: a point missing from a read-back would
+ * be taken for one that the sink does not hold.
+ */
+export class InfluxqlAnswer {
+  readonly #sinkName: string;
+  readonly #missing: string;
+  readonly #points: SinkPoint[] = [];
+  readonly #pieces: Uint8Array[] = [];
+  #complete = false;
+
+  constructor(sinkName: string, missing: string) {
+    this.#sinkName = sinkName;
+    this.#missing = missing;
+  }
+
+  take(chunk: Uint8Array): void {
+    let from = 0;
+    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
+      this.#pieces.push(chunk.subarray(from, at));
+      this.#document();
+      from = at + 1;
+    }
+    if (from < chunk.length) this.#pieces.push(chunk.subarray(from));
+  }
+
+  end(): SinkPoint[] {
+    this.#document();
+    if (!this.#complete) throw badAnswer(this.#sinkName, 'the answer to a query ends before its end');
+    return this.#points;
+  }
+
+  #document(): void {
+    const text = Buffer.concat(this.#pieces.splice(0)).toString();
+    if (text.trim() === '') return;
+    for (const result of this.#results(text)) {
+      if (result.error !== undefined) throw this.#queryError(result.error);
+      for (const series of result.series ?? []) this.#takeSeries(series);
+      this.#complete = result.partial !== true;
+    }
+  }
+
+  #results(text: string): QueryResult[] {
+    let answer: QueryAnswer | null;
+    try {
+      answer = JSON.parse(text);
+    } catch (cause) {
+      throw badAnswer(this.#sinkName, 'the answer to a query is not JSON', cause);
+    }
+    if (typeof answer?.error === 'string') throw this.#queryError(answer.error);
+    if (!Array.isArray(answer?.results)) throw badAnswer(this.#sinkName, 'the answer to a query has no results');
+    return answer.results;
+  }
+
+  /** Columns are `time`, the field, then all tags in their order; a tag of the name of an earlier column gets a suffix. */
+  #takeSeries({ name, columns, values }: QuerySeries): void {
+    const measurement = MEASUREMENTS.find((known) => known === name);
+    if (measurement === undefined) return;
+    const eventTypeAt = columns.indexOf('event_type', 2);
+    const productAt = columns.indexOf('product', 2);
+    for (const row of values) {
+      const point = pointOf(measurement, row, eventTypeAt, productAt);
+      if (point !== undefined) this.#points.push(point);
+    }
+  }
+
+  #queryError(words: string): SinkError {
+    // InfluxDB 1.x answers 200 here and has no code for it; a wrong guess only costs the remedy.
+    const remedy = words.startsWith('database not found') ? ` (${this.#missing})` : '';
+    const line = `sink ${this.#sinkName}: query refused: ${oneLine(words)}${remedy}`;
+    return new SinkError('sink-refused', line, { outcome: 'not-applied' });
+  }
+}
+
+interface QueryAnswer {
+  results?: QueryResult[];
+  error?: string;
+}
+
+interface QueryResult {
+  series?: QuerySeries[];
+  partial?: boolean;
+  error?: string;
+}
+
+interface QuerySeries {
+  name: string;
+  columns: string[];
+  values: unknown[][];
+}
+
+/** Undefined for a point of another series, or one whose value is no number: neither is a total of Weir's. */
+function pointOf(
+  measurement: Measurement,
+  row: readonly unknown[],
+  eventTypeAt: number,
+  productAt: number,
+): SinkPoint | undefined {
+  const value = row[1];
+  const eventType = row[eventTypeAt];
+  const product = row[productAt];
+  if (typeof value !== 'number' || typeof eventType !== 'string' || typeof product !== 'string') return undefined;
+  const hasOtherTags = row.some((cell, at) => at > 1 && at !== eventTypeAt && at !== productAt && cell !== null);
+  return hasOtherTags ? undefined : { measurement, eventType, product, value };
+}

@@ -1,0 +1,21 @@
+import type { Writable } from 'node:stream';
+import { FileSink } from './file.ts';
+import { InfluxV1Sink } from './influx-v1.ts';
+import { InfluxV2Sink } from './influx-v2.ts';
+import type { Sink } from './sink.ts';
+import type { SinkSpec } from './sink-url.ts';
+import { StdoutSink } from './stdout.ts';
+
+/** The sink behind a URL. Opens no connection: a sink that is away must not keep a process from starting. */
+export function openSink(spec: SinkSpec, { stdout }: { stdout: Writable }): Sink {
+  switch (spec.kind) {
+    case 'influx-v1':
+      return new InfluxV1Sink(spec);
+    case 'influx-v2':
+      return new InfluxV2Sink(spec);
+    case 'file':
+      return new FileSink(spec);
+    case 'stdout':
+      return new StdoutSink(spec, stdout);
+  }
+}

@@ -1,0 +1,82 @@
+import { WeirError } from '@weir/common/errors';
+import type { Measurement, TotalsPoint } from '@weir/common/line-encode';
+
+/**
+ * What the flusher asks of a sink, and no more: write some points of a window, read a window back. A sink keeps no queue
+ * and retries nothing by itself; whoever calls it knows which windows are still to be written.
+ */
+export interface Sink {
+  /** Part of the deployment; the ledger of confirmed windows is kept under it. */
+  readonly name: string;
+  /** False for files, stdout, and an InfluxDB with `&readback=off`: `read` must not be called then. */
+  readonly readable: boolean;
+  /**
+   * Resolves only when the sink confirmed every point that is not listed as rejected. Rejects with a SinkError; its
+   * `outcome` says whether some of the points may be there all the same. No two points may be of one series.
+   */
+  write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult>;
+  /** Every point of Weir's two measurements that the sink holds at the window's start; never a part of them. */
+  read(window: SinkWindow, signal?: AbortSignal): Promise<SinkPoint[]>;
+  /** Call it when no write or read is under way. */
+  close(): Promise<void>;
+}
+
+export type { Measurement };
+
+/** One number of one group in one window. */
+export type SinkPoint = TotalsPoint;
+
+export interface SinkWindow {
+  readonly startSec: number;
+  readonly windowSec: number;
+}
+
+export interface WriteResult {
+  /** Points that the sink refuses whatever is tried (another field type, outside its retention), each with its words. */
+  readonly rejected: readonly RejectedPoint[];
+}
+
+export interface RejectedPoint {
+  readonly point: SinkPoint;
+  readonly reason: string;
+}
+
+export type SinkErrorCode =
+  /** No connection, or it broke. */
+  | 'sink-unreachable'
+  /** No answer in time. */
+  | 'sink-timeout'
+  /** The caller's signal ended it. */
+  | 'sink-aborted'
+  /** 401 or 403. */
+  | 'sink-unauthorized'
+  /** The request as a whole was refused: no such database, no such bucket, a query error. */
+  | 'sink-refused'
+  /** 5xx or 429: the sink has troubles of its own. */
+  | 'sink-unavailable'
+  /** An answer that no InfluxDB gives: something else listens there, or the answer was cut short. */
+  | 'sink-bad-answer';
+
+/**
+ * Whether a write that failed may still take effect, now or later. Closing a connection recalls nothing: a paused InfluxDB
+ * reads what stands in its socket when it wakes, so only a refusal, or a connection that never was, is `not-applied`.
+ */
+export type Outcome = 'not-applied' | 'unknown';
+
+export interface SinkErrorOptions {
+  retryable?: boolean;
+  outcome: Outcome;
+  cause?: unknown;
+}
+
+export class SinkError extends WeirError {
+  override readonly name = 'SinkError';
+  override readonly code: SinkErrorCode;
+  readonly outcome: Outcome;
+
+  constructor(code: SinkErrorCode, message: string, { retryable = true, outcome, cause }: SinkErrorOptions) {
+    super(code, message, retryable, { cause });
+    this.code = code;
+    this.outcome = outcome;
+  }
+}

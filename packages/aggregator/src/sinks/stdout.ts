@@ -1,0 +1,42 @@
+import type { Writable } from 'node:stream';
+import { lineText } from './line-text.ts';
+import { type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
+import type { StdoutSpec } from './sink-url.ts';
+
+/** A sink that prints line protocol on a stream it does not own. A write resolves once the stream took the lines. */
+export class StdoutSink implements Sink {
+  readonly name: string;
+  readonly readable = false;
+  readonly #stream: Writable;
+  /** A closed pipe is reported to the write that met it; without a listener the event would end the process. */
+  readonly #onError = (): void => undefined;
+
+  constructor({ name }: StdoutSpec, stream: Writable) {
+    this.name = name;
+    this.#stream = stream;
+    stream.on('error', this.#onError);
+  }
+
+  async write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult> {
+    if (signal?.aborted) {
+      throw new SinkError('sink-aborted', `sink ${this.name}: write was called off`, { outcome: 'not-applied' });
+    }
+    const text = lineText(window, points);
+    await new Promise<void>((resolve, reject) => {
+      this.#stream.write(text, (cause) => {
+        if (!cause) return resolve();
+        const line = `sink ${this.name}: the output is closed (${(cause as NodeJS.ErrnoException).code ?? cause.name})`;
+        reject(new SinkError('sink-unavailable', line, { outcome: 'unknown', cause }));
+      });
+    });
+    return { rejected: [] };
+  }
+
+  async read(): Promise<never> {
+    throw new Error('stdout cannot be read');
+  }
+
+  async close(): Promise<void> {
+    this.#stream.off('error', this.#onError);
+  }
+}
