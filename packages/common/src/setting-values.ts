@@ -170,11 +170,10 @@ export function redisAddress(url: string): string {
 }
 
 /**
- * Hides what may be a password or a token in a URL: the password before the `@`, and the query's `p`, `password` and
- * `token`. Works on text that is no URL too, because a mistyped URL is shown in an error.
+ * Hides what may be a password or a token in a URL: all between the user's name and the last `@`, and the query's `p`,
+ * `password` and `token`. Works on text that is no URL too, because a mistyped URL is shown in an error; in doubt it
+ * hides too much.
  */
 export function maskUrl(text: string): string {
-  return text
-    .replace(/^((?:[a-z][a-z0-9+.-]*:)?\/*[^:/?#@]*):[^/]*@/i, '$1:***@')
-    .replace(/([?&](?:p|password|token)=)[^&#]*/gi, '$1***');
+  return text.replace(/^(.*?\/\/)?([^:@]*):.*@/s, '$1$2:***@').replace(/([?&](?:p|password|token)=)[^&#]*/gi, '$1***');
 }

@@ -1,0 +1,215 @@
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { type CheckResult, HttpServer, type HttpServerOptions, sendJson } from '@weir/common/http';
+import { silentLogger } from '@weir/common/logger';
+import { Metrics } from '@weir/common/metrics';
+
+const servers: HttpServer[] = [];
+const sockets: Socket[] = [];
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await Promise.all(servers.splice(0).map((server) => server.stop()));
+});
+
+function server(options: Partial<HttpServerOptions> = {}): HttpServer {
+  const made = new HttpServer({
+    address: { host: '127.0.0.1', port: 0 },
+    logger: silentLogger,
+    metrics: new Metrics(),
+    metricPrefix: 'weir_relay',
+    readyChecks: {},
+    maxConnections: 10,
+    ...options,
+  });
+  servers.push(made);
+  return made;
+}
+
+interface Answer {
+  status: number;
+  headers: Record<string, unknown>;
+  body: string;
+}
+
+async function ask(of: HttpServer, method: string, path: string, agent?: Agent): Promise<Answer> {
+  const asked = request(`http://${of.address()}${path}`, { method, ...(agent ? { agent } : {}) }).end();
+  const [response] = await once(asked, 'response');
+  let body = '';
+  for await (const chunk of response) body += chunk;
+  return { status: response.statusCode, headers: response.headers, body };
+}
+
+async function raw(of: HttpServer, text: string): Promise<Socket> {
+  const socket = connect(Number(of.address().split(':')[1]), '127.0.0.1');
+  sockets.push(socket);
+  await once(socket, 'connect');
+  socket.write(text);
+  return socket;
+}
+
+async function everything(socket: Socket): Promise<string> {
+  let text = '';
+  for await (const chunk of socket) text += chunk;
+  return text;
+}
+
+describe('health', () => {
+  test('live answers 200 from the start', async () => {
+    const http = server();
+    await http.start();
+    expect(await ask(http, 'GET', '/livez')).toMatchObject({ status: 200, body: '{"status":"pass","checks":{}}\n' });
+  });
+
+  test('readyz is 503 and names what fails, health sums both up', async () => {
+    let redis: CheckResult = { ok: false, detail: 'away' };
+    const http = server({
+      liveChecks: { loop: () => ({ ok: true, detail: 'turns' }) },
+      readyChecks: { redis: async () => redis, disk: () => Promise.reject(new Error('full')) },
+    });
+    await http.start();
+    const notReady = await ask(http, 'GET', '/readyz');
+    expect(notReady.status).toBe(503);
+    expect(JSON.parse(notReady.body)).toEqual({
+      status: 'fail',
+      checks: { redis: { ok: false, detail: 'away' }, disk: { ok: false, detail: 'full' } },
+    });
+    expect((await ask(http, 'GET', '/livez')).status).toBe(200);
+    redis = { ok: true, detail: 'up' };
+    expect(JSON.parse((await ask(http, 'GET', '/healthz')).body)).toMatchObject({
+      status: 'fail',
+      checks: { loop: { ok: true }, redis: { ok: true }, disk: { ok: false } },
+    });
+  });
+
+  test('metrics are served, the connections among them', async () => {
+    const http = server();
+    await http.start();
+    const answer = await ask(http, 'GET', '/metrics');
+    expect(answer.headers['content-type']).toContain('text/plain');
+    expect(answer.body).toContain('weir_relay_http_connections 1');
+  });
+});
+
+describe('routes', () => {
+  test('unknown paths are 404, known ones with another method 405 with Allow', async () => {
+    const http = server();
+    http.route('POST', '/write', (_, response) => sendJson(response, 200, {}));
+    await http.start();
+    expect(await ask(http, 'GET', '/nothing')).toMatchObject({ status: 404, body: '{"error":"not found"}\n' });
+    expect(await ask(http, 'GET', '/__proto__')).toMatchObject({ status: 404 });
+    expect(await ask(http, 'GET', '/write')).toMatchObject({ status: 405, headers: { allow: 'POST' } });
+    expect(await ask(http, 'POST', '/livez')).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
+    expect(await ask(http, 'HEAD', '/livez')).toMatchObject({ status: 200, body: '' });
+  });
+
+  test('a handler gets the query; one that throws answers 500 and the server lives on', async () => {
+    const http = server();
+    http.route('GET', '/echo', (_, response, query) => sendJson(response, 200, { db: query.get('db') }));
+    http.route('GET', '/bug', () => {
+      throw new Error('a bug');
+    });
+    await http.start();
+    expect((await ask(http, 'GET', '/bug')).status).toBe(500);
+    expect((await ask(http, 'GET', '/echo?db=a%20b')).body).toBe('{"db":"a b"}\n');
+  });
+
+  test('the same route twice is a bug', () => {
+    const http = server();
+    expect(() => http.route('GET', '/livez', () => undefined)).toThrow('route taken');
+  });
+});
+
+describe('bounds', () => {
+  test('what is no HTTP gets a 400 in JSON', async () => {
+    const http = server();
+    await http.start();
+    const answer = await everything(await raw(http, 'no http at all\r\n\r\n'));
+    expect(answer).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
+    expect(answer).toContain('{"error":"bad request"}');
+  });
+
+  test('too large a header gets a 431', async () => {
+    const http = server();
+    await http.start();
+    const answer = await everything(await raw(http, `GET / HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`));
+    expect(answer).toMatch(/^HTTP\/1.1 431 /);
+  });
+
+  test('a request that never ends gets a 408', async () => {
+    const http = server({ requestTimeoutMs: 50 });
+    http.route('POST', '/write', async (request, response) => {
+      for await (const _ of request);
+      sendJson(response, 200, {});
+    });
+    await http.start();
+    const answer = await everything(
+      await raw(http, 'POST /write HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf'),
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 408 /);
+  });
+
+  test('connections beyond the limit are closed and counted', async () => {
+    const metrics = new Metrics();
+    const http = server({ maxConnections: 1, metrics });
+    await http.start();
+    await raw(http, '');
+    expect(await everything(await raw(http, 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n'))).toBe('');
+    expect(await metrics.text()).toContain('weir_relay_http_connections_refused_total 1');
+  });
+
+  test('an address in use fails the start with its code', async () => {
+    const first = server();
+    await first.start();
+    const port = Number(first.address().split(':')[1]);
+    const second = server({ address: { host: '127.0.0.1', port } });
+    await expect(second.start()).rejects.toMatchObject({
+      code: 'http-listen',
+      message: expect.stringContaining(`:${port}`),
+    });
+  });
+});
+
+describe('stopping', () => {
+  test('answers the request in hand, closes idle and half-open connections at once', async () => {
+    const http = server();
+    let answerNow: () => void = () => undefined;
+    let taken: () => void = () => undefined;
+    const inHand = new Promise<void>((resolve) => {
+      taken = resolve;
+    });
+    http.route('GET', '/slow', (_, response) => {
+      answerNow = () => sendJson(response, 200, { done: true });
+      taken();
+    });
+    await http.start();
+    const keepAlive = new Agent({ keepAlive: true });
+    await ask(http, 'GET', '/livez', keepAlive);
+    const halfOpen = await raw(http, '');
+    const halfSent = await raw(http, 'GET /livez HT');
+    const slow = ask(http, 'GET', '/slow');
+    await inHand;
+    const stopped = http.stop();
+    await Promise.all([once(halfOpen, 'close'), once(halfSent, 'close')]);
+    answerNow();
+    expect(await slow).toMatchObject({ status: 200, headers: { connection: 'close' }, body: '{"done":true}\n' });
+    await stopped;
+    keepAlive.destroy();
+  });
+
+  test('cuts requests that outlast the deadline', async () => {
+    const http = server({ stopDeadlineMs: 20 });
+    http.route('GET', '/never', () => undefined);
+    await http.start();
+    const cut = expect(ask(http, 'GET', '/never')).rejects.toThrow('socket hang up');
+    await once(await raw(http, 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n'), 'data');
+    await http.stop();
+    await cut;
+  });
+
+  test('may happen twice, and before a start', async () => {
+    const http = server();
+    await http.stop();
+    await http.stop();
+  });
+});
