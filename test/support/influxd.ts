@@ -1,0 +1,103 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Child } from './child.ts';
+import { freePort } from './free-port.ts';
+import { formatPoints, type Series } from './influx-points.ts';
+import { Server, startOnFreePort } from './server.ts';
+import { tempDir } from './temp-dir.ts';
+
+/** A real influxd (InfluxDB 1.x) of one's own on free loopback ports; gone, with its files, when the test is over. */
+export async function startInfluxd(): Promise<Influxd> {
+  return startOnFreePort(async () => {
+    const dir = await tempDir('influxd');
+    const influxd = new Influxd(await freePort(), dir);
+    await writeFile(influxd.configFile, configuration(influxd.port, await freePort(), dir));
+    return influxd;
+  });
+}
+
+const TOTALS = ['cumulative_user_event', 'unique_user_event'];
+
+export class Influxd extends Server {
+  readonly url: string;
+  readonly configFile: string;
+
+  constructor(port: number, dir: string) {
+    super('influxd', port, dir);
+    this.url = `http://127.0.0.1:${port}`;
+    this.configFile = join(dir, 'influxdb.conf');
+  }
+
+  async createDatabase(name: string): Promise<void> {
+    await this.query('', `CREATE DATABASE "${name}"`);
+  }
+
+  /** The series of the one statement's result; times are RFC 3339 with nanoseconds, so nothing is rounded. */
+  async query(database: string, influxql: string): Promise<Series[]> {
+    const body = new URLSearchParams({ db: database, q: influxql });
+    const response = await fetch(`${this.url}/query`, { method: 'POST', body });
+    const answer = (await response.json()) as {
+      error?: string;
+      results?: { error?: string; series?: Series[]; partial?: boolean }[];
+    };
+    const error = answer.error ?? answer.results?.[0]?.error;
+    if (error !== undefined) throw new Error(`${this.name} on ${influxql}: ${error}`);
+    if (answer.results?.[0]?.partial) throw new Error(`${this.name} cut the answer to ${influxql} short`);
+    return answer.results?.[0]?.series ?? [];
+  }
+
+  /**
+   * Every point of the measurements (the two totals unless told) as sorted line protocol: tags sorted, a float without
+   * decimals as `2`, an integer as `2i`, the timestamp in nanoseconds.
+   */
+  async points(database: string, measurements: readonly string[] = TOTALS): Promise<string[]> {
+    const from = measurements.map((measurement) => `"${measurement}"`).join(', ');
+    const types = await this.query(database, `SHOW FIELD KEYS FROM ${from}`);
+    return formatPoints(await this.query(database, `SELECT * FROM ${from} GROUP BY *`), types);
+  }
+
+  /** Line protocol, straight into the database: for what another writer left there. */
+  async write(database: string, lines: readonly string[]): Promise<void> {
+    const url = `${this.url}/write?db=${encodeURIComponent(database)}`;
+    const response = await fetch(url, { method: 'POST', body: lines.join('\n') });
+    if (response.status !== 204) throw new Error(`${this.name}: ${response.status} ${await response.text()}`);
+  }
+
+  protected override launch(): Promise<Child> {
+    return Child.start({ name: this.name, command: 'influxd', args: ['run', '-config', this.configFile] });
+  }
+
+  protected override async answers(): Promise<boolean> {
+    const response = await fetch(`${this.url}/ping`, { signal: AbortSignal.timeout(1000) });
+    return response.status === 204;
+  }
+}
+
+function configuration(port: number, rpcPort: number, dir: string): string {
+  return `reporting-disabled = true
+bind-address = "127.0.0.1:${rpcPort}"
+
+[meta]
+dir = "${dir}/meta"
+logging-enabled = false
+
+[data]
+dir = "${dir}/data"
+wal-dir = "${dir}/wal"
+query-log-enabled = false
+
+[http]
+bind-address = "127.0.0.1:${port}"
+log-enabled = false
+max-row-limit = 0
+
+[monitor]
+store-enabled = false
+
+[subscriber]
+enabled = false
+
+[continuous_queries]
+enabled = false
+`;
+}
