@@ -70,7 +70,7 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
     {
       flag: '--sink',
       write: (d) => d.sinks && joinSorted(d.sinks),
-      read: (t) => ({ sinks: t.split(',') }),
+      read: (t) => ({ sinks: t === '' ? [] : t.split(',') }),
       show: asIs,
     },
   ],
