@@ -14,10 +14,12 @@ if command -v flock >/dev/null; then
   flock -w 600 9 || { echo 'another set-up is still installing after 10 minutes' >&2; exit 1; }
 fi
 
-take_policy_away() {
+log=$(mktemp)
+tidy_up() {
   [ -z "$wrote_policy" ] || rm -f "$policy"
+  rm -f "$log"
 }
-trap take_policy_away EXIT
+trap tidy_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
@@ -40,14 +42,19 @@ if [ ! -e "$policy" ]; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-apt-get -o DPkg::Lock::Timeout=120 -qq update
+quietly() {
+  "$@" >"$log" 2>&1 </dev/null || { cat "$log" >&2; exit 1; }
+}
+quietly apt-get -o DPkg::Lock::Timeout=120 -qq update
 # shellcheck disable=SC2086 # a list of words
-apt-get -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 -qq -y --no-install-recommends install $new
+quietly apt-get -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 -qq -y --no-install-recommends install $new
 
 # Not at the next boot either; and should somebody else's policy have let one start, stop it.
 for package in $new; do
   update-rc.d "$package" disable >/dev/null 2>&1 || echo "could not disable the service $package" >&2
   if [ -d /run/systemd/system ]; then
     systemctl --quiet disable --now "$package.service" || echo "could not stop the service $package" >&2
+  elif [ -z "$wrote_policy" ]; then
+    invoke-rc.d "$package" stop >/dev/null 2>&1 || true
   fi
 done

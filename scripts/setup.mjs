@@ -75,7 +75,7 @@ function installPackages() {
   say('installing node packages');
   const pnpm = `pnpm@${manifest.packageManager.split('@')[1]}`;
   const command = ['npx', '--yes', pnpm, 'install', '--frozen-lockfile', '--config.confirmModulesPurge=false'];
-  if (!run(command))
+  if (!run(command, { quiet: true }))
     giveUp('The node packages could not be installed (the reason is above). Try again with:', `  ${command.join(' ')}`);
   if (!dryRun) writeFileSync(stampFile, stamp);
 }
@@ -96,13 +96,19 @@ function build() {
   if (!run(['npm', 'run', '--silent', 'build'])) giveUp('The build failed (the reason is above): npm run build');
 }
 
-/** True when the command ended with 0. */
-function run(command) {
+/** True when the command ended with 0. Quiet: what it printed is shown only when it did not. */
+function run(command, { quiet = false } = {}) {
   if (dryRun) {
     process.stdout.write(`would run: ${command.join(' ')}\n`);
     return true;
   }
-  const { status, error } = spawnSync(command[0], command.slice(1), { cwd: project, stdio: 'inherit' });
+  const stdio = quiet ? ['inherit', 'pipe', 'pipe'] : 'inherit';
+  const { status, error, stdout, stderr } = spawnSync(command[0], command.slice(1), {
+    cwd: project,
+    stdio,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (quiet && status !== 0) process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);
   if (error) process.stderr.write(`${command[0]}: ${error.message}\n`);
   return status === 0;
 }
