@@ -45,8 +45,7 @@ export class FileSink implements Sink {
       await file.appendFile((await endsInTheMiddle(file)) ? `\n${text}` : text);
       await file.sync();
     } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? cause.code : 'unknown';
-      const line = `sink ${this.name}: cannot append to ${this.#path} (${code})`;
+      const line = `sink ${this.name}: cannot append to ${this.#path} (${(cause as NodeJS.ErrnoException).code})`;
       throw new SinkError('sink-unavailable', line, { outcome: file ? 'unknown' : 'not-applied', cause });
     } finally {
       await file?.close();

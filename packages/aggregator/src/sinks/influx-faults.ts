@@ -68,7 +68,8 @@ export function oneLine(text: string): string {
 const NEVER_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 function systemFault(subject: string, error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
+  // By shape and not by class: errors of the network come from Node itself, and its classes are not jest's.
+  if (typeof error !== 'object' || error === null || !('code' in error) || typeof error.code !== 'string') return error;
   const { code } = error;
   if (code.startsWith('HPE_')) {
     const line = `${subject}: no HTTP spoken there (${code})`;

@@ -1,4 +1,10 @@
-import { type FluxTableMetaData, flux, fluxDateTime, type InfluxDB } from '@influxdata/influxdb-client';
+import {
+  type FluxTableMetaData,
+  flux,
+  fluxDateTime,
+  type InfluxDB,
+  linesToRowsIterable,
+} from '@influxdata/influxdb-client';
 import { MEASUREMENTS, type Measurement } from '@weir/common/line-encode';
 import { oneLine } from './influx-faults.ts';
 import { badAnswer, InfluxHttp } from './influx-http.ts';
@@ -58,11 +64,24 @@ export class InfluxV2Sink implements Sink {
   |> group()
   |> drop(columns: ["_start", "_stop", "_field"])`;
     const points: SinkPoint[] = [];
-    for await (const { values, tableMeta } of client.getQueryApi(this.#org).iterateRows(query)) {
+    const lines = this.#annotated(client.getQueryApi(this.#org).iterateLines(query));
+    for await (const { values, tableMeta } of linesToRowsIterable(lines)) {
       const point = this.#pointOf(measurement, values, tableMeta);
       if (point !== undefined) points.push(point);
     }
     return points;
+  }
+
+  /** Any text makes some CSV, and a page of some other server would pass for a bucket without points. */
+  async *#annotated(lines: AsyncIterable<string>): AsyncGenerator<string> {
+    let known = false;
+    for await (const line of lines) {
+      if (!known && line !== '' && !line.startsWith('#')) {
+        throw badAnswer(this.name, `the answer to a query is no annotated CSV: ${oneLine(line)}`);
+      }
+      known ||= line !== '';
+      yield line;
+    }
   }
 
   #pointOf(measurement: Measurement, values: string[], table: FluxTableMetaData): SinkPoint | undefined {

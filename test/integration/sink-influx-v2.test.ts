@@ -1,0 +1,260 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+import { InfluxV2Sink } from '@weir/aggregator/sinks/influx-v2';
+import type { SinkPoint } from '@weir/aggregator/sinks/sink';
+import { type InfluxV2Spec, parseSinkUrl } from '@weir/aggregator/sinks/sink-url';
+import { cleanup } from '../support/cleanup.ts';
+import { eventually } from '../support/eventually.ts';
+
+/**
+ * Debian has no InfluxDB 2, so a small HTTP server stands in for it: it records what it was sent and gives the answers
+ * that InfluxDB 2 documents. What it cannot show is that a real InfluxDB 2 accepts the Flux and the lines.
+ */
+interface Recorded {
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  token: string | undefined;
+  body: string;
+  closed: boolean;
+}
+
+type Answer = (request: Recorded, response: ServerResponse) => void;
+
+async function startStandIn(answer: Answer): Promise<{ url: string; requests: Recorded[] }> {
+  const requests: Recorded[] = [];
+  const server = createServer((message, response) => {
+    void record(message).then((request) => {
+      requests.push(request);
+      message.socket.once('close', () => {
+        request.closed = true;
+      });
+      answer(request, response);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanup('stand-in for InfluxDB 2', () => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+}
+
+async function record(message: IncomingMessage): Promise<Recorded> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk);
+  const raw = Buffer.concat(chunks);
+  const body = (message.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw).toString();
+  const { pathname, searchParams } = new URL(message.url ?? '', 'http://stand-in');
+  const token = message.headers.authorization;
+  return { method: message.method ?? '', path: pathname, query: searchParams, token, body, closed: false };
+}
+
+function openSink(url: string, parameters = ''): InfluxV2Sink {
+  const spec = parseSinkUrl(`${url}?org=my%20org&bucket=b%22%2F1${parameters}`, { token: 'hush' }) as InfluxV2Spec;
+  const sink = new InfluxV2Sink(spec);
+  cleanup('2.x sink', () => sink.close());
+  return sink;
+}
+
+const json = (status: number, body: unknown): Answer => {
+  return (_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
+  };
+};
+const csv = (lines: readonly string[]) => lines.map((line) => `${line}\r\n`).join('');
+const csvAnswer = (unique: string, cumulative: string): Answer => {
+  return ({ body }, response) => {
+    response.setHeader('content-type', 'text/csv; charset=utf-8');
+    response.end(body.includes('cumulative_user_event') ? cumulative : unique);
+  };
+};
+
+const MINUTE = { startSec: 1478507520, windowSec: 60 };
+const POINTS: SinkPoint[] = [
+  { measurement: 'cumulative_user_event', eventType: 'http 5xx', product: '__proto__', value: 2 },
+  { measurement: 'unique_user_event', eventType: 'http 5xx', product: '__proto__', value: 1 },
+];
+
+describe('writing to an InfluxDB 2.x sink', () => {
+  test('posts lines to the bucket with the token, and is done on 204', async () => {
+    const { url, requests } = await startStandIn((_request, response) => response.writeHead(204).end());
+    await expect(openSink(url).write(MINUTE, POINTS)).resolves.toEqual({ rejected: [] });
+    expect(requests.map(({ method, path, token }) => [method, path, token])).toEqual([
+      ['POST', '/api/v2/write', 'Token hush'],
+      ['POST', '/api/v2/write', 'Token hush'],
+    ]);
+    expect([...(requests[0]?.query ?? [])]).toEqual([
+      ['org', 'my org'],
+      ['bucket', 'b"/1'],
+      ['precision', 'ns'],
+    ]);
+    expect(requests.map(({ body }) => body)).toEqual([
+      'unique_user_event,event_type=http\\ 5xx,product=__proto__ value=1 1478507520000000000',
+      'cumulative_user_event,event_type=http\\ 5xx,product=__proto__ value=2 1478507520000000000',
+    ]);
+  });
+
+  test('sends large windows in several gzipped requests that lose nothing', async () => {
+    const { url, requests } = await startStandIn((_request, response) => response.writeHead(204).end());
+    const points = Array.from({ length: 12_345 }, (_, at): SinkPoint => {
+      return { measurement: 'unique_user_event', eventType: `type ${at}`, product: 'p', value: at };
+    });
+    await openSink(url).write(MINUTE, points);
+    expect(requests).toHaveLength(3);
+    const lines = requests.flatMap(({ body }) => body.split('\n'));
+    expect(lines).toHaveLength(12_345);
+    expect(lines[12_344]).toBe('unique_user_event,event_type=type\\ 12344,product=p value=12344 1478507520000000000');
+  });
+
+  test.each([200, 201, 202])('is not done on HTTP %i', async (status) => {
+    const { url, requests } = await startStandIn((_request, response) => response.writeHead(status).end());
+    const error = { code: 'sink-bad-answer', outcome: 'unknown' };
+    await expect(openSink(url).write(MINUTE, POINTS)).rejects.toMatchObject(error);
+    expect(requests).toHaveLength(1);
+  });
+
+  test('rejects only the points that are refused', async () => {
+    const message = 'failure writing points to database: partial write: field type conflict: … dropped=1';
+    const { url } = await startStandIn((request, response) => {
+      if (!request.body.includes('unique')) return response.writeHead(204).end();
+      return json(422, { code: 'unprocessable entity', message })(request, response);
+    });
+    await expect(openSink(url).write(MINUTE, POINTS)).resolves.toEqual({
+      rejected: [{ point: POINTS[1], reason: message }],
+    });
+  });
+
+  test.each([
+    [401, { code: 'unauthorized', message: 'unauthorized access' }, 'sink-unauthorized', 'unauthorized access'],
+    [404, { code: 'not found', message: 'bucket "b" not found' }, 'sink-refused', 'influx bucket create'],
+    [400, { code: 'invalid', message: 'invalid org' }, 'sink-refused', 'invalid org'],
+    [503, { code: 'unavailable', message: 'shutting down' }, 'sink-unavailable', 'shutting down'],
+  ])('fails once, and says why, on HTTP %i', async (status, body, code, words) => {
+    const { url, requests } = await startStandIn(json(status, body));
+    await expect(openSink(url).write(MINUTE, POINTS)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(words),
+    });
+    expect(requests).toHaveLength(1);
+  });
+
+  test('hangs up on a server that does not answer', async () => {
+    const { url, requests } = await startStandIn(() => undefined);
+    const write = openSink(url, '&timeout=200ms').write(MINUTE, POINTS);
+    await expect(write).rejects.toMatchObject({ code: 'sink-timeout', outcome: 'unknown' });
+    await eventually(() => requests[0]?.closed, { what: 'the connection to be closed' });
+    expect(requests).toHaveLength(1);
+  });
+
+  test('hangs up when the caller gives up', async () => {
+    const { url, requests } = await startStandIn(() => undefined);
+    const caller = new AbortController();
+    const write = openSink(url).write(MINUTE, POINTS, caller.signal);
+    await eventually(() => requests.length === 1, { what: 'the request to arrive' });
+    caller.abort();
+    await expect(write).rejects.toMatchObject({ code: 'sink-aborted', outcome: 'unknown' });
+    await eventually(() => requests[0]?.closed, { what: 'the connection to be closed' });
+  });
+});
+
+const HEAD = [
+  '#datatype,string,long,dateTime:RFC3339,double,string,string,string,string',
+  '#group,false,false,false,false,false,false,false,false',
+  '#default,_result,,,,,,,',
+  ',result,table,_time,_value,_measurement,event_type,product,host',
+];
+const ROW = ',,0,2016-11-07T08:32:00Z';
+
+describe('reading back from an InfluxDB 2.x sink', () => {
+  test('asks for the one moment of each measurement', async () => {
+    const { url, requests } = await startStandIn(csvAnswer('', ''));
+    expect(await openSink(url).read(MINUTE)).toEqual([]);
+    expect(requests.map(({ path, token }) => [path, token])).toEqual([
+      ['/api/v2/query', 'Token hush'],
+      ['/api/v2/query', 'Token hush'],
+    ]);
+    expect(JSON.parse(requests[0]?.body ?? '')).toMatchObject({
+      type: 'flux',
+      query: [
+        'from(bucket: "b\\"/1")',
+        '  |> range(start: time(v: "2016-11-07T08:32:00.000Z"), stop: time(v: "2016-11-07T08:32:00.000000001Z"))',
+        '  |> filter(fn: (r) => r._measurement == "unique_user_event" and r._field == "value")',
+        '  |> group()',
+        '  |> drop(columns: ["_start", "_stop", "_field"])',
+      ].join('\n'),
+    });
+  });
+
+  test('takes the points of the two tags, whatever the names, and no others', async () => {
+    const unique = csv([
+      ...HEAD,
+      `${ROW},1,unique_user_event,"a,b ""c""",\\ 🦦=,`,
+      `${ROW},2.5,unique_user_event,__proto__,p,`,
+      `${ROW},3,unique_user_event,a,p,some-host`,
+      `${ROW},4,unique_user_event,a,,`,
+      '',
+    ]);
+    const cumulative = csv([
+      ...HEAD.map((line) => line.replace(',double,', ',long,').replace(/,[^,]*$/, '')),
+      `${ROW},7,cumulative_user_event,a,p`,
+      '',
+    ]);
+    const { url } = await startStandIn(csvAnswer(unique, cumulative));
+    expect(await openSink(url).read(MINUTE)).toEqual([
+      { measurement: 'unique_user_event', eventType: 'a,b "c"', product: '\\ 🦦=', value: 1 },
+      { measurement: 'unique_user_event', eventType: '__proto__', product: 'p', value: 2.5 },
+      { measurement: 'cumulative_user_event', eventType: 'a', product: 'p', value: 7 },
+    ]);
+  });
+
+  test('fails where the query fails on the way', async () => {
+    const failed = csv([
+      '#datatype,string,string',
+      '#group,true,true',
+      '#default,,',
+      ',error,reference',
+      ',out of memory,897',
+    ]);
+    const { url } = await startStandIn(csvAnswer(csv([...HEAD, `${ROW},1,unique_user_event,a,p,`, '']) + failed, ''));
+    await expect(openSink(url).read(MINUTE)).rejects.toMatchObject({
+      code: 'sink-refused',
+      message: expect.stringContaining('out of memory'),
+    });
+  });
+
+  test('fails where the answer is cut short', async () => {
+    const { url } = await startStandIn((_request, response) => {
+      response.setHeader('content-type', 'text/csv');
+      response.write(csv([...HEAD, `${ROW},1,unique_user_event,a,p,`]), () => response.destroy());
+    });
+    await expect(openSink(url).read(MINUTE)).rejects.toMatchObject({ code: 'sink-unreachable' });
+  });
+
+  test('gives up a silent server, not a slow one', async () => {
+    const { url, requests } = await startStandIn((request, response) => {
+      if (request.body.includes('cumulative')) return;
+      const lines = [...HEAD, ...Array.from({ length: 8 }, (_, at) => `${ROW},${at},unique_user_event,a${at},p,`)];
+      const timer = setInterval(() => {
+        const line = lines.shift();
+        if (line !== undefined) return void response.write(`${line}\r\n`);
+        clearInterval(timer);
+        response.end();
+      }, 50);
+    });
+    const read = openSink(url, '&timeout=300ms').read(MINUTE);
+    await expect(read).rejects.toMatchObject({ code: 'sink-timeout' });
+    // The first measurement took twice the timeout and came whole; the second never began.
+    expect(requests).toHaveLength(2);
+    await eventually(() => requests[1]?.closed, { what: 'the connection to be closed' });
+  });
+
+  test.each(['<html>\nhello\n</html>', '{"status":"ok"}'])(
+    'fails on the answer of another server: %j',
+    async (text) => {
+      const { url } = await startStandIn(csvAnswer(text, ''));
+      await expect(openSink(url).read(MINUTE)).rejects.toMatchObject({ code: 'sink-bad-answer' });
+    },
+  );
+});
