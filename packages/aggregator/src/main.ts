@@ -1,1 +1,12 @@
-process.exitCode = 0;
+import { packageVersion, runDaemon } from '@weir/common/program';
+import { buildAggregator } from './aggregator.ts';
+import { AGGREGATOR_SETTINGS } from './settings.ts';
+
+await runDaemon({
+  name: 'weir-aggregator',
+  version: packageVersion(import.meta.url),
+  description: 'Folds events into exact minute windows and keeps every sink filled with their totals.',
+  spec: AGGREGATOR_SETTINGS,
+  process,
+  build: (settings, context) => buildAggregator(settings, context, process.stdout),
+});

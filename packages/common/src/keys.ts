@@ -20,10 +20,10 @@
  *   weir:deployment            hash     the settings all processes share
  *   weir:relays                hash     relay id → its last report
  *   weir:aggregators           hash     aggregator id → its last heartbeat
- *   weir:final:<window>        string   the final record of a sealed window
- *   weir:finals                zset     windows with a final record, scored by when it was stored (ms)
- *   weir:{sink:az1}:windows    zset     windows this sink has flush state for
- *   weir:{sink:az1}:w:<window> hash     intents, confirmed versions and settle state     (intent scripts)
+ *   weir:{final}:<window>      string   the final record of a sealed window              (store-final.lua)
+ *   weir:{final}:windows       zset     windows with a final record, scored by when it was stored (ms)
+ *   weir:{final}:stamp         string   changes with every change of the two above
+ *   weir:{sink:az1}:<window>   hash     a sink's books of a window: intent, confirmed versions, settle state
  *
  * A window is named by its start in Unix seconds.
  */
@@ -71,8 +71,8 @@ export function partitionKeys(prefix: string, partition: number): PartitionKeys 
 export const deploymentKey = (prefix: string): string => `${prefix}:deployment`;
 export const relaysKey = (prefix: string): string => `${prefix}:relays`;
 export const aggregatorsKey = (prefix: string): string => `${prefix}:aggregators`;
-export const finalKey = (prefix: string, windowStartSec: number): string => `${prefix}:final:${windowStartSec}`;
-export const finalsKey = (prefix: string): string => `${prefix}:finals`;
-export const sinkWindowsKey = (prefix: string, sink: string): string => `${prefix}:{sink:${sink}}:windows`;
+export const finalKey = (prefix: string, windowStartSec: number): string => `${prefix}:{final}:${windowStartSec}`;
+export const finalsKey = (prefix: string): string => `${prefix}:{final}:windows`;
+export const finalsStampKey = (prefix: string): string => `${prefix}:{final}:stamp`;
 export const sinkWindowKey = (prefix: string, sink: string, windowStartSec: number): string =>
-  `${prefix}:{sink:${sink}}:w:${windowStartSec}`;
+  `${prefix}:{sink:${sink}}:${windowStartSec}`;

@@ -106,11 +106,11 @@ export class RedisFault extends WeirError {
   }
 }
 
-/** Sorts whatever an ioredis call was rejected with. Codes: `redis-<reply code>`, or `redis-unreachable`. */
+/** Sorts what an ioredis call was rejected with; to be used right at the call, never on errors from elsewhere. Codes: `redis-<reply code>`, or `redis-unreachable`. */
 export function redisFault(error: unknown): RedisFault {
   if (error instanceof RedisFault) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof Error && error.name === 'ReplyError') {
+  const { name, message = String(error) } = (error ?? {}) as { name?: string; message?: string };
+  if (name === 'ReplyError') {
     // The first word of an error reply is its code: that is the protocol, not prose.
     const code = /^[A-Z]+/.exec(message)?.[0] ?? 'ERR';
     return new RedisFault(`redis-${code.toLowerCase()}`, message, PASSING_REPLY_CODES.has(code), 'not-applied', {
@@ -118,6 +118,11 @@ export function redisFault(error: unknown): RedisFault {
     });
   }
   return new RedisFault('redis-unreachable', message, true, 'unknown', { cause: error });
+}
+
+/** The fault, when it is one of Redis that passes by itself; undefined for everything else, which is not ours to ride out. */
+export function passingFault(error: unknown): RedisFault | undefined {
+  return error instanceof RedisFault && error.retryable ? error : undefined;
 }
 
 export type ScriptArgument = string | number | Buffer;
@@ -156,6 +161,10 @@ export class Script {
 
 /** Redis's TIME in Unix milliseconds. */
 export async function redisTimeMs(redis: Redis): Promise<number> {
-  const [seconds, micros] = await redis.time();
-  return Number(seconds) * 1_000 + Number(micros) / 1_000;
+  try {
+    const [seconds, micros] = await redis.time();
+    return Number(seconds) * 1_000 + Number(micros) / 1_000;
+  } catch (error) {
+    throw redisFault(error);
+  }
 }

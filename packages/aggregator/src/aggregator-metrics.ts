@@ -1,0 +1,137 @@
+import type { Metrics } from '@weir/common/metrics';
+import type { Counter, Gauge, Histogram } from 'prom-client';
+
+type CounterName =
+  | 'counted'
+  | 'duplicates'
+  | 'dead'
+  | 'folds'
+  | 'foldedEntries'
+  | 'conflicts'
+  | 'claimed'
+  | 'lost'
+  | 'faults'
+  | 'published'
+  | 'evicted'
+  | 'confirmed'
+  | 'settled'
+  | 'gaveUp'
+  | 'sinkFailures'
+  | 'sinkPoints'
+  | 'sinkRejected'
+  | 'shrunk'
+  | 'sealed'
+  | 'rollbacks';
+type GaugeName = 'windowBytes' | 'partitions' | 'sinkBacklog' | 'sealWaiting' | 'openWindows' | 'finals';
+
+export type AggregatorMetrics = Record<CounterName, Counter<string>> &
+  Record<GaugeName, Gauge<string>> & { sinkSeconds: Histogram<string> };
+
+/** Every metric of the aggregator. What must be exact is in the ledger in Redis; these tell how it goes. */
+export function aggregatorMetrics(metrics: Metrics): AggregatorMetrics {
+  return {
+    counted: metrics.counter({ name: 'weir_aggregator_events_counted_total', help: 'Events this process counted.' }),
+    duplicates: metrics.counter({
+      name: 'weir_aggregator_events_duplicate_total',
+      help: 'Lines that were counted before.',
+    }),
+    dead: metrics.counter({
+      name: 'weir_aggregator_lines_dead_total',
+      help: 'Lines sent to the dead-letter stream.',
+      labelNames: ['reason'],
+    }),
+    folds: metrics.counter({ name: 'weir_aggregator_folds_total', help: 'Folds that Redis applied.' }),
+    foldedEntries: metrics.counter({ name: 'weir_aggregator_entries_folded_total', help: 'Stream entries folded.' }),
+    conflicts: metrics.counter({
+      name: 'weir_aggregator_fold_conflicts_total',
+      help: 'Folds that Redis refused because something was not as believed.',
+      labelNames: ['kind'],
+    }),
+    claimed: metrics.counter({
+      name: 'weir_aggregator_entries_claimed_total',
+      help: 'Pending entries taken over from other consumers.',
+    }),
+    lost: metrics.counter({
+      name: 'weir_aggregator_entries_lost_total',
+      help: 'Pending entries that somebody deleted from the stream. Anything above 0 is an alarm.',
+    }),
+    faults: metrics.counter({
+      name: 'weir_aggregator_redis_faults_total',
+      help: 'Faults of Redis that interrupted work.',
+      labelNames: ['code'],
+    }),
+    published: metrics.counter({
+      name: 'weir_aggregator_windows_published_total',
+      help: 'Totals of a window and partition published for the flushers.',
+    }),
+    evicted: metrics.counter({
+      name: 'weir_aggregator_windows_evicted_total',
+      help: 'Windows dropped from memory because of --window-memory.',
+    }),
+    windowBytes: metrics.gauge({
+      name: 'weir_aggregator_window_memory_bytes',
+      help: 'Window state held in memory.',
+    }),
+    partitions: metrics.gauge({ name: 'weir_aggregator_partitions_owned', help: 'Partitions this process reads.' }),
+    confirmed: metrics.counter({
+      name: 'weir_aggregator_sink_windows_confirmed_total',
+      help: 'Windows a sink confirmed at their latest totals.',
+      labelNames: ['sink'],
+    }),
+    settled: metrics.counter({
+      name: 'weir_aggregator_sink_windows_settled_total',
+      help: 'Sealed windows a sink confirmed for good.',
+      labelNames: ['sink'],
+    }),
+    gaveUp: metrics.counter({
+      name: 'weir_aggregator_sink_windows_given_up_total',
+      help: 'Sealed windows lost to a sink that was away longer than --sink-retain.',
+      labelNames: ['sink'],
+    }),
+    sinkFailures: metrics.counter({
+      name: 'weir_aggregator_sink_failures_total',
+      help: 'Flushes that failed.',
+      labelNames: ['sink', 'code'],
+    }),
+    sinkBacklog: metrics.gauge({
+      name: 'weir_aggregator_sink_backlog_windows',
+      help: 'Windows this process still has to bring to the sink.',
+      labelNames: ['sink'],
+    }),
+    sinkPoints: metrics.counter({
+      name: 'weir_aggregator_sink_points_written_total',
+      help: 'Points written.',
+      labelNames: ['sink'],
+    }),
+    sinkRejected: metrics.counter({
+      name: 'weir_aggregator_sink_points_rejected_total',
+      help: 'Points a sink refuses for good.',
+      labelNames: ['sink'],
+    }),
+    sinkSeconds: metrics.histogram({
+      name: 'weir_aggregator_sink_write_seconds',
+      help: 'Time of one write to a sink.',
+      labelNames: ['sink'],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    }),
+    shrunk: metrics.counter({
+      name: 'weir_aggregator_sink_points_shrunk_total',
+      help: 'Points of which a sink holds more than Redis knows. Anything above 0 is an alarm.',
+      labelNames: ['sink'],
+    }),
+    sealed: metrics.counter({ name: 'weir_aggregator_windows_sealed_total', help: 'Windows sealed.' }),
+    sealWaiting: metrics.gauge({
+      name: 'weir_aggregator_windows_waiting_for_relays',
+      help: 'Windows that are due to be sealed and wait for a relay.',
+    }),
+    rollbacks: metrics.counter({
+      name: 'weir_aggregator_redis_rollbacks_total',
+      help: 'Times Redis was seen to have lost data.',
+    }),
+    openWindows: metrics.gauge({ name: 'weir_aggregator_windows_open', help: 'Open windows of the deployment.' }),
+    finals: metrics.gauge({
+      name: 'weir_aggregator_final_records',
+      help: 'Sealed windows whose final totals are still kept.',
+    }),
+  };
+}

@@ -1,0 +1,43 @@
+import type { SinkPoint } from './sinks/sink.ts';
+import type { GroupCount } from './totals-codec.ts';
+
+/**
+ * What to write to a sink, given a window's totals and what the sink holds. Pure. No history of Weir over-counts, so of
+ * two values for one point the larger is right: a smaller one is never written, and that it would have been is reported,
+ * because it means that Redis lost what the sink still knows.
+ */
+export interface FlushPlan {
+  /** Only what is larger than what the sink holds. */
+  readonly points: readonly SinkPoint[];
+  /** Points of which the sink holds more than the totals say. */
+  readonly shrunk: readonly { point: SinkPoint; held: number }[];
+}
+
+/** What a sink holds of one window, by point. */
+export type Held = ReadonlyMap<string, number>;
+
+export function pointName({ measurement, eventType, product }: Omit<SinkPoint, 'value'>): string {
+  return `${measurement}\u0000${eventType}\u0000${product}`;
+}
+
+export function heldOf(points: readonly SinkPoint[]): Map<string, number> {
+  return new Map(points.map((point) => [pointName(point), point.value]));
+}
+
+export function pointsOf(totals: readonly GroupCount[]): SinkPoint[] {
+  return totals.flatMap(({ eventType, product, events, users }): SinkPoint[] => [
+    { measurement: 'unique_user_event', eventType, product, value: users },
+    { measurement: 'cumulative_user_event', eventType, product, value: events },
+  ]);
+}
+
+export function planFlush(totals: readonly GroupCount[], held: Held): FlushPlan {
+  const points: SinkPoint[] = [];
+  const shrunk: { point: SinkPoint; held: number }[] = [];
+  for (const point of pointsOf(totals)) {
+    const there = held.get(pointName(point));
+    if (there === undefined || there < point.value) points.push(point);
+    else if (there > point.value) shrunk.push({ point, held: there });
+  }
+  return { points, shrunk };
+}

@@ -1,0 +1,263 @@
+import type { Clock, RedisTime } from '@weir/common/clock';
+import type { Logger } from '@weir/common/logger';
+import { Loop } from '@weir/common/loop';
+import { passingFault } from '@weir/common/redis';
+import type { Service } from '@weir/common/service';
+import type { HeldCache } from './held-cache.ts';
+import { sameVersion, type Version } from './log-codec.ts';
+import type { Observer, OpenWindow } from './observer.ts';
+import { dueMs, type PublishTimes } from './publish-plan.ts';
+import { nextSettleStep, type SettleTimes } from './seal-plan.ts';
+import { SinkError } from './sinks/sink.ts';
+import type { FinalStore } from './store/final-store.ts';
+import type { PartitionStore } from './store/partition-store.ts';
+import type { SinkBooks } from './store/sink-books.ts';
+import { decodeTotals, sumTotals } from './totals-codec.ts';
+import type { WindowTotalsRead, WindowWriter } from './window-writer.ts';
+
+/**
+ * Keeps one sink filled: every window whose published totals differ from what the sink confirmed is written again, and
+ * every sealed one is settled from its final record. Each sink has a flusher of its own in every aggregator; which of
+ * them works on a window is a matter of assignment and saves work only. A sink that is down holds up nothing but itself,
+ * and finds every window still waiting when it is back.
+ */
+export interface FlusherOptions {
+  sinkName: string;
+  readable: boolean;
+  stores: readonly PartitionStore[];
+  finals: FinalStore;
+  books: SinkBooks;
+  writer: WindowWriter;
+  held: HeldCache;
+  observer: Observer;
+  clock: Clock;
+  time: RedisTime;
+  random: () => number;
+  intervalMs: number;
+  /** Windows written at once. */
+  concurrency: number;
+  times: PublishTimes;
+  settleTimes: SettleTimes;
+  /** A window is first written when all its partitions are published, or this long after it was due. */
+  incompleteAfterMs: number;
+  owns: (key: string) => boolean;
+  /** True while flushes wait: Redis lost data and relays are sending it again. */
+  heldBack: () => boolean;
+  events: FlusherEvents;
+  logger: Logger;
+  fail: (error: unknown) => void;
+}
+
+export interface FlusherEvents {
+  confirmed(): void;
+  settled(): void;
+  gaveUp(): void;
+  failed(code: string): void;
+  /** How many windows this process still has to bring to the sink. */
+  backlog(windows: number): void;
+}
+
+const MIN_BACKOFF_MS = 250;
+const MAX_BACKOFF_MS = 10_000;
+
+export class Flusher implements Service {
+  readonly #options: FlusherOptions;
+  readonly #loop: Loop;
+  /** Windows known to be as they should be, by what was seen of them then. */
+  readonly #clean = new Map<number, string>();
+  /** Final records: when to look again. */
+  readonly #settleAtMs = new Map<number, number>();
+  #backoffMs = 0;
+  #notBeforeMs = 0;
+  #lastError: SinkError | undefined;
+
+  constructor(options: FlusherOptions) {
+    this.#options = options;
+    this.#loop = new Loop({
+      clock: options.clock,
+      intervalMs: options.intervalMs,
+      runOnce: (signal) => this.runOnce(signal),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  start(): Promise<void> {
+    return this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  get lastError(): SinkError | undefined {
+    return this.#lastError;
+  }
+
+  /** Redis lost data: nothing is known to be clean, and what the sink holds may be all there is. */
+  forget(): void {
+    this.#clean.clear();
+    this.#settleAtMs.clear();
+    this.#options.held.clear();
+  }
+
+  async runOnce(signal: AbortSignal): Promise<void> {
+    const { clock, observer, owns, sinkName, events, concurrency, heldBack } = this.#options;
+    if (clock.monotonicMs() < this.#notBeforeMs || heldBack()) return;
+    this.#forgetGone();
+    const nowMs = this.#options.time.nowMs();
+    const work: (() => Promise<void>)[] = [];
+    for (const startSec of [...observer.finals.keys()].sort((a, b) => a - b)) {
+      if (nowMs < (this.#settleAtMs.get(startSec) ?? 0) || !owns(`${sinkName}/${startSec}`)) continue;
+      work.push(() => this.#settle(startSec, signal));
+    }
+    for (const window of [...observer.windows.values()].sort((a, b) => a.startSec - b.startSec)) {
+      const { startSec } = window;
+      if (observer.finals.has(startSec) || !owns(`${sinkName}/${startSec}`)) continue;
+      const seen = signature(window);
+      if (this.#clean.get(startSec) === seen || !this.#complete(window, nowMs)) continue;
+      work.push(() => this.#flush(window, seen, signal));
+    }
+    events.backlog(work.length);
+    await inParallel(work, concurrency, signal);
+    if (work.length > 0) {
+      this.#backoffMs = 0;
+      this.#lastError = undefined;
+      events.backlog(0);
+    }
+  }
+
+  #complete({ startSec, openedMs, partitions }: OpenWindow, nowMs: number): boolean {
+    const { times, incompleteAfterMs } = this.#options;
+    const published = [...partitions.values()].filter((version) => version !== undefined).length;
+    if (published === 0) return false;
+    return published === partitions.size || nowMs >= dueMs(startSec, openedMs, times) + incompleteAfterMs;
+  }
+
+  async #flush(window: OpenWindow, seen: string, signal: AbortSignal): Promise<void> {
+    const { books, writer, events } = this.#options;
+    const { startSec } = window;
+    if (confirms((await books.read(startSec)).confirmed, window)) {
+      this.#clean.set(startSec, seen);
+      return;
+    }
+    const outcome = await writer.bring(startSec, 'flush', () => this.#readTotals(window), signal);
+    if (outcome !== 'confirmed') return;
+    this.#clean.set(startSec, seen);
+    events.confirmed();
+  }
+
+  /**
+   * The partitions first, the final record after them: had one of the partitions' states been freed meanwhile, the
+   * record is there, and a sum over what was left is never written.
+   */
+  async #readTotals({ startSec, partitions }: OpenWindow): Promise<WindowTotalsRead | undefined> {
+    const { stores, finals } = this.#options;
+    const versions = new Map<number, Version>();
+    const parts = await Promise.all(
+      stores
+        .filter(({ partition }) => partitions.has(partition))
+        .map(async (store) => ({ store, blob: await store.publishedTotals(startSec) })),
+    );
+    if ((await finals.get(startSec)) !== undefined) return undefined;
+    const totals = parts.flatMap(({ store, blob }) => {
+      if (!blob) return [];
+      const part = decodeTotals(blob);
+      versions.set(store.partition, part.version);
+      return [part];
+    });
+    return { groups: sumTotals(totals), versions };
+  }
+
+  async #settle(startSec: number, signal: AbortSignal): Promise<void> {
+    const { books, finals, writer, events, logger, sinkName, readable, settleTimes, time, observer } = this.#options;
+    const finalMs = observer.finals.get(startSec);
+    if (finalMs === undefined) return;
+    const step = nextSettleStep(await books.read(startSec), finalMs, readable, time.nowMs(), settleTimes);
+    switch (step.kind) {
+      case 'wait':
+        this.#settleAtMs.set(startSec, step.untilMs);
+        return;
+      case 'done':
+        await books.finish(startSec, 'settled');
+        this.#settleAtMs.set(startSec, Number.POSITIVE_INFINITY);
+        return;
+      case 'give-up':
+        await books.finish(startSec, 'given-up');
+        this.#settleAtMs.set(startSec, Number.POSITIVE_INFINITY);
+        events.gaveUp();
+        logger.error({ sink: sinkName, window: startSec }, 'the sink was away for too long: this window is lost to it');
+        return;
+      default: {
+        const read = async () => {
+          const blob = await finals.get(startSec);
+          return blob && { groups: decodeTotals(blob).groups, versions: new Map() };
+        };
+        const outcome = await writer.bring(startSec, step.kind, read, signal);
+        if (outcome === 'confirmed' && step.kind === 'settle') events.settled();
+      }
+    }
+  }
+
+  #forgetGone(): void {
+    const { observer } = this.#options;
+    for (const startSec of this.#clean.keys()) {
+      if (!observer.windows.has(startSec)) this.#clean.delete(startSec);
+    }
+    for (const startSec of this.#settleAtMs.keys()) {
+      if (!observer.finals.has(startSec)) this.#settleAtMs.delete(startSec);
+    }
+  }
+
+  #onError(error: unknown): void {
+    const { clock, random, events, logger, sinkName, fail } = this.#options;
+    const sinkError = error instanceof SinkError ? error : undefined;
+    const fault = sinkError ?? passingFault(error);
+    if (!fault) {
+      fail(error);
+      return;
+    }
+    this.#backoffMs = Math.min(MAX_BACKOFF_MS, Math.max(MIN_BACKOFF_MS, this.#backoffMs * 2));
+    this.#notBeforeMs = clock.monotonicMs() + this.#backoffMs * (0.5 + random() / 2);
+    events.failed(fault.code);
+    if (sinkError) this.#lastError = sinkError;
+    logger.warn(
+      { err: fault, sink: sinkName, retryInMs: Math.round(this.#backoffMs) },
+      'flush failed; its windows wait',
+    );
+  }
+}
+
+/** What is seen of a window; another signature means that something was published since. */
+function signature({ partitions }: OpenWindow): string {
+  return [...partitions].map(([partition, version]) => `${partition}:${version ?? ''}`).join(',');
+}
+
+function confirms(confirmed: ReadonlyMap<number, Version>, { partitions }: OpenWindow): boolean {
+  for (const [partition, published] of partitions) {
+    if (published === undefined) continue;
+    const [length, nonce] = published.split(' ');
+    const known = confirmed.get(partition);
+    if (!known || !sameVersion(known, { length: Number(length), nonce: nonce ?? '' })) return false;
+  }
+  return true;
+}
+
+/** Runs the tasks a few at a time; the first failure ends it once the tasks under way are done. */
+async function inParallel(tasks: readonly (() => Promise<void>)[], limit: number, signal: AbortSignal): Promise<void> {
+  let next = 0;
+  let failed = false;
+  const run = async () => {
+    while (next < tasks.length && !failed && !signal.aborted) {
+      try {
+        await tasks[next++]!();
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: Math.min(limit, tasks.length) }, run));
+  for (const result of results) {
+    if (result.status === 'rejected') throw result.reason;
+  }
+}

@@ -1,0 +1,34 @@
+#!lua flags=allow-oom
+--[[
+An aggregator says that it is alive and learns who else is. The field of an id reads 'incarnation startedMs lastMs beat'.
+`beat` counts this incarnation's heartbeats: if what stands there is older than the last one Redis confirmed, Redis has
+lost data since.
+
+KEYS  aggregators
+ARGV  id, incarnation, started (ms, or '' at the first beat), beat, forget the dead after (ms)
+Reply {'beat', now ms, previous field or '', [id, field] …} | {'taken', now ms, field} when another incarnation has the
+      id and this one is not at its first beat
+]]
+local time = redis.call('TIME')
+local nowMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = string.format('%.0f', nowMs)
+local previous = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+local started = ARGV[3]
+if started == '' then
+  started = now
+elseif previous ~= '' and string.match(previous, '^%S+') ~= ARGV[2] then
+  return { 'taken', nowMs, previous }
+end
+redis.call('HSET', KEYS[1], ARGV[1], table.concat({ ARGV[2], started, now, ARGV[4] }, ' '))
+local all = redis.call('HGETALL', KEYS[1])
+local reply = { 'beat', nowMs, previous }
+for i = 1, #all, 2 do
+  local last = tonumber(string.match(all[i + 1], '^%S+ %d+ (%d+)'))
+  if not last or nowMs - last > tonumber(ARGV[5]) then
+    redis.call('HDEL', KEYS[1], all[i])
+  else
+    reply[#reply + 1] = all[i]
+    reply[#reply + 1] = all[i + 1]
+  end
+end
+return reply

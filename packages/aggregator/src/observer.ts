@@ -1,0 +1,116 @@
+import type { Clock } from '@weir/common/clock';
+import type { Logger } from '@weir/common/logger';
+import { Loop } from '@weir/common/loop';
+import { passingFault } from '@weir/common/redis';
+import type { Service } from '@weir/common/service';
+import type { FinalStore, FinalsView } from './store/final-store.ts';
+import type { PartitionStore, PartitionView } from './store/partition-store.ts';
+
+/**
+ * The whole deployment's open and final windows, as of a moment ago, for the flushers and the sealer of this process.
+ * What it shows is where to look, never what to act on: they read again what they act on.
+ */
+export interface ObserverOptions {
+  stores: readonly PartitionStore[];
+  finals: FinalStore;
+  clock: Clock;
+  intervalMs: number;
+  logger: Logger;
+  fail: (error: unknown) => void;
+}
+
+export interface OpenWindow {
+  startSec: number;
+  /** The earliest of the partitions: when its first event was folded. */
+  openedMs: number;
+  /** Per partition that has it open: the version published, undefined when there is none yet. */
+  partitions: Map<number, string | undefined>;
+}
+
+export class Observer implements Service {
+  readonly #options: ObserverOptions;
+  readonly #loop: Loop;
+  readonly #views: PartitionView[];
+  #finals: FinalsView = { stamp: '', storedMs: new Map() };
+  #windows: ReadonlyMap<number, OpenWindow> = new Map();
+  #generation = 0;
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+    this.#views = options.stores.map(() => ({ stamp: '', open: new Map() }));
+    this.#loop = new Loop({
+      clock: options.clock,
+      intervalMs: options.intervalMs,
+      runOnce: () => this.runOnce(),
+      onError: (error) => {
+        const fault = passingFault(error);
+        if (!fault) return options.fail(error);
+        options.logger.debug({ err: fault }, 'the view of the windows is out of date');
+      },
+    });
+  }
+
+  start(): Promise<void> {
+    return this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  /** Grows with every change of what is seen here. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get windows(): ReadonlyMap<number, OpenWindow> {
+    return this.#windows;
+  }
+
+  /** Windows with a final record, and since when (ms). */
+  get finals(): ReadonlyMap<number, number> {
+    return this.#finals.storedMs;
+  }
+
+  /** After Redis lost data stamps mean nothing: everything is looked at anew. */
+  forget(): void {
+    for (const view of this.#views) view.stamp = '';
+    this.#finals.stamp = '';
+  }
+
+  async runOnce(): Promise<void> {
+    const { stores, finals } = this.#options;
+    let changed = false;
+    const views = await Promise.all(stores.map((store, i) => store.observe(this.#views[i]!.stamp)));
+    views.forEach((view, i) => {
+      if (!view) return;
+      this.#views[i] = view;
+      changed = true;
+    });
+    const seen = await finals.list(this.#finals.stamp);
+    if (seen) {
+      this.#finals = seen;
+      changed = true;
+    }
+    if (!changed) return;
+    this.#windows = this.#merge();
+    this.#generation++;
+  }
+
+  #merge(): Map<number, OpenWindow> {
+    const windows = new Map<number, OpenWindow>();
+    this.#views.forEach(({ open }, i) => {
+      const { partition } = this.#options.stores[i]!;
+      for (const [startSec, { openedMs, published }] of open) {
+        let window = windows.get(startSec);
+        if (!window) {
+          window = { startSec, openedMs, partitions: new Map() };
+          windows.set(startSec, window);
+        }
+        window.openedMs = Math.min(window.openedMs, openedMs);
+        window.partitions.set(partition, published ? `${published.length} ${published.nonce}` : undefined);
+      }
+    });
+    return windows;
+  }
+}

@@ -1,0 +1,283 @@
+import type { Clock } from '@weir/common/clock';
+import type { Logger } from '@weir/common/logger';
+import { passingFault, RedisFault } from '@weir/common/redis';
+import type { Service } from '@weir/common/service';
+import type { EntrySource, ReadEntry } from './entry-source.ts';
+import type { FoldItem } from './fold-plan.ts';
+import type { Folder } from './folder.ts';
+import type { PartitionMemory } from './partition-memory.ts';
+import type { Turns } from './turns.ts';
+
+/**
+ * Works one partition while this process is its owner: takes over what crashed readers left, reads new entries, folds
+ * them. At most two folds are in hand: one in flight, and the next being digested meanwhile. After any fault everything
+ * in hand is dropped and this consumer's pending entries are read again, because an entry whose reply was lost would
+ * never be delivered as new a second time.
+ */
+export interface PartitionWorkerOptions {
+  partition: number;
+  consumer: string;
+  source: EntrySource;
+  folder: Folder;
+  memory: PartitionMemory;
+  /** Shared with the publisher: whoever reads or changes the memory across an await has the turn. */
+  turns: Turns;
+  clock: Clock;
+  /** Entries of a consumer that is alive are taken over once idle for this long. */
+  claimIdleMs: number;
+  /** How often to look for entries to take over. */
+  claimEveryMs: number;
+  blockMs: number;
+  /** A fold holds at least one entry and otherwise at most this many lines. */
+  foldLines: number;
+  /** A read asks for about this many bytes. */
+  readBytes: number;
+  /** An entry delivered more often than this is processed alone. */
+  maxDeliveries: number;
+  /** Consumers, and incarnations, whose heartbeat is fresh. */
+  alive: () => { consumers: readonly string[]; incarnations: readonly string[] };
+  /** Changes whenever a connection to Redis was lost: entries read before belong to a past that may be gone. */
+  epoch: () => number;
+  events: PartitionWorkerEvents;
+  logger: Logger;
+  /** Called with a bug; the process should end. */
+  fail: (error: unknown) => void;
+}
+
+export interface PartitionWorkerEvents {
+  claimed(entries: number): void;
+  lost(entries: number): void;
+  fault(code: string): void;
+}
+
+const PAGE_ENTRIES = 64;
+const RETRY_MS = 200;
+const MAX_READ_ENTRIES = 1024;
+
+export class PartitionWorker implements Service {
+  readonly #options: PartitionWorkerOptions;
+  readonly #abort = new AbortController();
+  #running: Promise<void> | undefined;
+  #inFlight: Promise<unknown> = Promise.resolve();
+  #flightFailed = false;
+  #entryBytes = 64 * 1024;
+  #nextClaimMs = 0;
+
+  constructor(options: PartitionWorkerOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    this.#running ??= this.#run().catch(this.#options.fail);
+  }
+
+  /** Ends after what was read is folded, so nothing is handed back unfinished while Redis answers. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#unblock();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, logger, events, partition } = this.#options;
+    const { signal } = this.#abort;
+    let recovering = true;
+    while (!signal.aborted) {
+      try {
+        if (recovering) await this.#recover();
+        recovering = false;
+        await this.#claimWhenDue();
+        await this.#readOnce();
+      } catch (error) {
+        const fault = passingFault(error);
+        if (!fault) throw error;
+        recovering = true;
+        events.fault(fault.code);
+        logger.warn({ err: fault, partition }, 'partition interrupted; reading its pending entries again');
+        await clock.sleep(RETRY_MS, signal);
+      }
+    }
+    try {
+      await this.#landed();
+    } catch (error) {
+      if (!passingFault(error)) throw error;
+      logger.warn({ err: error, partition }, 'what became of the last fold is unknown; its entries may stay pending');
+    }
+  }
+
+  async #recover(): Promise<void> {
+    const { source, memory, turns } = this.#options;
+    await this.#inFlight.catch(() => undefined);
+    this.#inFlight = Promise.resolve();
+    this.#flightFailed = false;
+    await source.ensureGroup();
+    await turns.take(() => memory.begin());
+    await this.#foldOwnPending();
+    this.#nextClaimMs = 0;
+  }
+
+  async #foldOwnPending(): Promise<void> {
+    const { source } = this.#options;
+    let after = '0';
+    for (;;) {
+      const page = await source.readOwnPending(after, PAGE_ENTRIES);
+      if (page.length === 0) return;
+      after = page[page.length - 1]!.id;
+      await this.#foldTakenOver(page);
+    }
+  }
+
+  async #readOnce(): Promise<void> {
+    const { source, blockMs, readBytes, epoch } = this.#options;
+    const count = Math.max(1, Math.min(MAX_READ_ENTRIES, Math.floor(readBytes / this.#entryBytes)));
+    const before = epoch();
+    const entries = await source.readNew(count, blockMs);
+    if (entries.length === 0) {
+      if (this.#flightFailed) await this.#landed();
+      return;
+    }
+    this.#learnEntrySize(entries);
+    for (const items of this.#portions(await this.#items(entries))) {
+      const digested = items.map((item) => (item.digest ? item : this.#digest(item)));
+      await this.#landed();
+      if (epoch() !== before)
+        throw new RedisFault('redis-reconnected', 'Redis was away while entries were in hand', true, 'not-applied');
+      this.#launch(digested);
+    }
+  }
+
+  /** Items that came marked readable are digested just before their fold, while the one before is in flight. */
+  #digest(item: FoldItem & { readable?: boolean }): FoldItem {
+    return item.readable === false ? item : this.#options.folder.digest(item);
+  }
+
+  #launch(items: readonly FoldItem[]): void {
+    const { folder, turns } = this.#options;
+    this.#inFlight = turns.take(() => folder.fold(items, this.#abort.signal));
+    this.#inFlight.catch(() => {
+      this.#flightFailed = true;
+      // The reader may be waiting for new entries while these want to be read again.
+      void this.#unblock();
+    });
+  }
+
+  async #landed(): Promise<void> {
+    await this.#inFlight;
+  }
+
+  async #claimWhenDue(): Promise<void> {
+    const { clock, claimEveryMs, source, consumer, alive, claimIdleMs } = this.#options;
+    if (clock.monotonicMs() < this.#nextClaimMs) return;
+    this.#nextClaimMs = clock.monotonicMs() + claimEveryMs;
+    await this.#landed();
+    const pending = await source.pendingByConsumer();
+    const { consumers } = alive();
+    let strangers = false;
+    for (const [holder, count] of pending) {
+      if (count === 0) continue;
+      if (holder === consumer) {
+        await this.#foldOwnPending();
+      } else if (consumers.includes(holder)) {
+        strangers = true;
+      } else {
+        await this.#takeOver(holder);
+      }
+    }
+    if (strangers) await this.#claimIdle(claimIdleMs);
+  }
+
+  /** Its heartbeat is gone: nothing of it needs to be waited for. */
+  async #takeOver(holder: string): Promise<void> {
+    const { source, events, logger, partition } = this.#options;
+    for (;;) {
+      const entries = await source.claimFrom(holder, PAGE_ENTRIES);
+      if (entries.length === 0) return;
+      events.claimed(entries.length);
+      logger.info({ partition, from: holder, entries: entries.length }, 'took over pending entries of a dead reader');
+      await this.#foldTakenOver(entries);
+    }
+  }
+
+  async #claimIdle(idleMs: number): Promise<void> {
+    const { source, events, logger, partition } = this.#options;
+    let cursor = '0-0';
+    do {
+      const page = await source.claimIdle(cursor, idleMs, PAGE_ENTRIES);
+      cursor = page.cursor;
+      if (page.deletedIds.length > 0) this.#raiseLost(page.deletedIds);
+      if (page.entries.length > 0) {
+        events.claimed(page.entries.length);
+        logger.info({ partition, entries: page.entries.length }, 'took over idle entries');
+        await this.#foldTakenOver(page.entries);
+      }
+    } while (cursor !== '0-0' && !this.#abort.signal.aborted);
+  }
+
+  /** Entries that were in somebody's hands before: each may be the reason that those hands are gone. */
+  async #foldTakenOver(entries: readonly ReadEntry[]): Promise<void> {
+    const { source, folder, turns, maxDeliveries, alive } = this.#options;
+    const deliveries = await source.deliveries(entries.map(({ id }) => id));
+    const ordinary: ReadEntry[] = [];
+    const suspects: ReadEntry[] = [];
+    for (const read of entries) {
+      if ((deliveries.get(read.id) ?? 0) > maxDeliveries) suspects.push(read);
+      else ordinary.push(read);
+    }
+    const fold = (items: readonly FoldItem[]) => turns.take(() => folder.fold(items, this.#abort.signal));
+    for (const items of this.#portions(await this.#items(ordinary))) {
+      await fold(items.map((item) => this.#digest(item)));
+    }
+    for (const read of suspects) {
+      const verdict = await source.markSuspect(read.id, alive().incarnations);
+      if (verdict === 'wait') continue;
+      const [item] = await this.#items([read]);
+      if (!item) continue;
+      const { readable: _, ...bare } = item;
+      await fold([{ ...(verdict === 'process' ? this.#digest(item) : bare), suspect: true }]);
+    }
+  }
+
+  async #items(entries: readonly ReadEntry[]): Promise<(FoldItem & { readable: boolean })[]> {
+    const deleted = entries.filter(({ entry }) => !entry).map(({ id }) => id);
+    if (deleted.length > 0) {
+      this.#raiseLost(deleted);
+      await this.#options.source.ackDeleted(deleted);
+    }
+    return entries.flatMap(({ entry, readable }) => (entry ? [{ entry, readable }] : []));
+  }
+
+  #raiseLost(ids: readonly string[]): void {
+    const { events, logger, partition } = this.#options;
+    events.lost(ids.length);
+    logger.error({ partition, ids }, 'pending entries were deleted from the stream: their lines are lost');
+  }
+
+  *#portions<T extends FoldItem>(items: readonly T[]): Generator<T[]> {
+    let portion: T[] = [];
+    let lines = 0;
+    for (const item of items) {
+      if (portion.length > 0 && lines + item.entry.lineCount > this.#options.foldLines) {
+        yield portion;
+        portion = [];
+        lines = 0;
+      }
+      portion.push(item);
+      lines += item.entry.lineCount;
+    }
+    if (portion.length > 0) yield portion;
+  }
+
+  #learnEntrySize(entries: readonly ReadEntry[]): void {
+    const bytes = entries.reduce((sum, { entry }) => sum + (entry?.lines.length ?? 0), 0);
+    this.#entryBytes = Math.max(1024, (this.#entryBytes + bytes / entries.length) / 2);
+  }
+
+  async #unblock(): Promise<void> {
+    try {
+      await this.#options.source.unblock();
+    } catch (error) {
+      // The read ends by itself, a little later.
+      this.#options.logger.debug({ err: error }, 'could not end a waiting read');
+    }
+  }
+}

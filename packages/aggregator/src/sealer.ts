@@ -1,0 +1,169 @@
+import type { Clock, RedisTime } from '@weir/common/clock';
+import type { Logger } from '@weir/common/logger';
+import { Loop } from '@weir/common/loop';
+import { passingFault } from '@weir/common/redis';
+import type { Service } from '@weir/common/service';
+import { NO_VERSION, sameVersion } from './log-codec.ts';
+import type { Observer, OpenWindow } from './observer.ts';
+import { type RelayReport, relaysInTheWay, type SealTimes, sealDueMs } from './seal-plan.ts';
+import type { FinalStore } from './store/final-store.ts';
+import type { PartitionStore } from './store/partition-store.ts';
+import type { SinkBooks } from './store/sink-books.ts';
+import { decodeTotals, encodeTotals, sumTotals, type WindowTotals } from './totals-codec.ts';
+
+/**
+ * Closes windows for good, in steps that each stand on what the one before left in Redis, so that any aggregator can go
+ * on wherever another stopped:
+ *
+ *   1. every partition sets the window's sealed bit; from then on folds see its events as late, and its log stands still
+ *   2. every partition's totals are published at that last version (the publishers do this)
+ *   3. their sum becomes the final record, unless there is one
+ *   4. every partition frees its state of the window
+ *   5. every sink settles the final record (the flushers do this); when all are done it is removed
+ *
+ * Stopped between 1 and 3: the next round finds the bits set and goes on. Between 3 and 4: it finds the record and frees
+ * the rest. A sum over half-freed state cannot become the record, for freeing begins only once the record stands.
+ */
+export interface SealerOptions {
+  stores: readonly PartitionStore[];
+  finals: FinalStore;
+  /** Every sink of the deployment. */
+  books: readonly SinkBooks[];
+  observer: Observer;
+  clock: Clock;
+  time: RedisTime;
+  times: SealTimes;
+  finalKeepMs: number;
+  intervalMs: number;
+  relays: () => Promise<RelayReport[]>;
+  owns: (key: string) => boolean;
+  events: {
+    sealed(): void;
+    /** Windows that are due and wait for relays. */
+    waiting(windows: number): void;
+  };
+  logger: Logger;
+  fail: (error: unknown) => void;
+}
+
+/** Reading the totals and storing their sum may take this long; the record's absence vouches for no longer. */
+const SUM_DEADLINE_MS = 60_000;
+
+export class Sealer implements Service {
+  readonly #options: SealerOptions;
+  readonly #loop: Loop;
+  /** When all relays were first seen drained, by window: what was appended before must be folded, and no more. */
+  readonly #drainedMs = new Map<number, number>();
+  readonly #waiting = new Map<number, readonly RelayReport[]>();
+  #pausedUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: SealerOptions) {
+    this.#options = options;
+    this.#loop = new Loop({
+      clock: options.clock,
+      intervalMs: options.intervalMs,
+      runOnce: (signal) => this.runOnce(signal),
+      onError: (error) => {
+        const fault = passingFault(error);
+        if (!fault) return options.fail(error);
+        options.logger.warn({ err: fault }, 'sealing interrupted');
+      },
+    });
+  }
+
+  start(): Promise<void> {
+    return this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  /** Redis's clock jumped: until real time has passed it decides nothing that cannot be taken back. */
+  pause(): void {
+    const { clock, times } = this.#options;
+    this.#pausedUntilMs = clock.monotonicMs() + times.latenessMs;
+  }
+
+  /** Windows that are due, and the relays they wait for. */
+  get waiting(): ReadonlyMap<number, readonly RelayReport[]> {
+    return this.#waiting;
+  }
+
+  async runOnce(signal: AbortSignal): Promise<void> {
+    const { clock, observer, owns, time, times, relays, events } = this.#options;
+    if (clock.monotonicMs() < this.#pausedUntilMs) return;
+    const nowMs = time.nowMs();
+    const due = [...observer.windows.values()]
+      .filter(({ startSec, openedMs }) => nowMs >= sealDueMs(startSec, openedMs, times) && owns(`seal/${startSec}`))
+      .sort((a, b) => a.startSec - b.startSec);
+    this.#waiting.clear();
+    if (due.length > 0) {
+      const reports = await relays();
+      for (const window of due) {
+        if (signal.aborted) return;
+        const inTheWay = relaysInTheWay(reports, window, nowMs, times);
+        if (inTheWay.length > 0) this.#waiting.set(window.startSec, inTheWay);
+        else await this.#seal(window, nowMs);
+      }
+    }
+    events.waiting(this.#waiting.size);
+    for (const startSec of this.#drainedMs.keys()) {
+      if (!observer.windows.has(startSec)) this.#drainedMs.delete(startSec);
+    }
+    await this.#removeDone(nowMs, signal);
+  }
+
+  async #seal(window: OpenWindow, nowMs: number): Promise<void> {
+    const { stores, finals, times, clock, events, logger } = this.#options;
+    const { startSec } = window;
+    if ((await finals.get(startSec)) === undefined) {
+      const duePointMs = sealDueMs(startSec, window.openedMs, times);
+      const foldedMs = this.#drainedMs.get(startSec) ?? Math.max(duePointMs, nowMs);
+      this.#drainedMs.set(startSec, foldedMs);
+      for (const store of stores) {
+        if ((await store.seal(startSec, duePointMs, foldedMs)) !== 'sealed') return;
+      }
+      const startedMs = clock.monotonicMs();
+      const parts: WindowTotals[] = [];
+      for (const store of stores) {
+        const part = await this.#lastTotals(store, startSec);
+        if (part === 'unpublished') return;
+        if (part) parts.push(part);
+      }
+      if (clock.monotonicMs() - startedMs > SUM_DEADLINE_MS) return;
+      const totals = encodeTotals({ version: NO_VERSION, groups: sumTotals(parts) });
+      if (await finals.store(startSec, totals)) {
+        events.sealed();
+        logger.info({ window: startSec }, 'window sealed');
+      }
+    }
+    for (const store of stores) {
+      if ((await store.drop(startSec)) === 'not-sealed') {
+        // Only where Redis lost this partition's bit but not the final record: the record stands, so seal again.
+        await store.seal(startSec, 0, 0);
+      }
+    }
+  }
+
+  async #lastTotals(store: PartitionStore, startSec: number): Promise<WindowTotals | 'unpublished' | undefined> {
+    const meta = await store.meta(startSec);
+    if (!meta) return undefined;
+    const blob = await store.publishedTotals(startSec);
+    const part = blob && decodeTotals(blob);
+    return part && sameVersion(part.version, meta.version) ? part : 'unpublished';
+  }
+
+  /** A final record goes, and with it the sinks' books of the window, when no sink needs it any more. */
+  async #removeDone(nowMs: number, signal: AbortSignal): Promise<void> {
+    const { observer, finals, books, owns, finalKeepMs } = this.#options;
+    for (const [startSec, storedMs] of observer.finals) {
+      if (signal.aborted) return;
+      if (nowMs - storedMs < finalKeepMs || !owns(`seal/${startSec}`) || observer.windows.has(startSec)) continue;
+      const all = await Promise.all(books.map((sink) => sink.read(startSec)));
+      if (!all.every(({ done }) => done)) continue;
+      await finals.remove(startSec);
+      for (const sink of books) await sink.remove(startSec);
+    }
+  }
+}

@@ -1,0 +1,166 @@
+import { hostname } from 'node:os';
+import { DEFAULT_PARTITIONS } from '@weir/common/defaults';
+import { HTTP_SETTINGS } from '@weir/common/http';
+import {
+  addressOrOff,
+  byteSize,
+  duration,
+  integer,
+  keyPrefix,
+  name,
+  oneOf,
+  redisUrl,
+  secret,
+} from '@weir/common/setting-values';
+import { defineSettings, listSetting, type SettingsOf, setting } from '@weir/common/settings';
+
+/** The settings of weir-aggregator. Those of the deployment are agreed through Redis; the others are this process's own. */
+export const AGGREGATOR_SETTINGS = defineSettings({
+  redis: setting({
+    flag: 'redis <url>',
+    env: 'WEIR_REDIS',
+    description: 'Redis with the streams and the window state',
+    parse: redisUrl,
+    default: 'redis://127.0.0.1:6379',
+  }),
+  prefix: setting({
+    flag: 'prefix <text>',
+    env: 'WEIR_PREFIX',
+    description: 'what all Redis keys begin with',
+    parse: keyPrefix,
+    default: 'weir',
+  }),
+  http: setting({
+    flag: 'http <addr|off>',
+    env: 'WEIR_AGGREGATOR_HTTP',
+    description: 'health and metrics',
+    parse: addressOrOff,
+    default: '127.0.0.1:9610',
+  }),
+  id: setting({
+    flag: 'id <name>',
+    env: 'WEIR_AGGREGATOR_ID',
+    description: `consumer name, one per process; default: ${hostname()}-<http port>`,
+    parse: name,
+  }),
+  sinks: listSetting({
+    flag: 'sink <url>',
+    env: 'WEIR_SINKS',
+    description: 'http(s)://host:8086?db=…, http(s)://host:8086?org=…&bucket=…, file:<path> or stdout:',
+    parse: secret('a sink URL'),
+    default: 'stdout:',
+  }),
+  sinkToken: setting({
+    env: 'WEIR_SINK_TOKEN',
+    description: 'token of the 2.x sinks that have none in their URL',
+    parse: secret('a token'),
+  }),
+  windowMs: setting({
+    flag: 'window <duration>',
+    env: 'WEIR_WINDOW',
+    description: 'length of a window, whole seconds',
+    parse: duration({ minMs: 1_000, maxMs: 86_400_000 }),
+    default: '60s',
+  }),
+  graceMs: setting({
+    flag: 'grace <duration>',
+    env: 'WEIR_GRACE',
+    description: 'from the end of a window to its first write',
+    parse: duration({ maxMs: 3_600_000 }),
+    default: '5s',
+  }),
+  latenessMs: setting({
+    flag: 'lateness <duration>',
+    env: 'WEIR_LATENESS',
+    description: 'from the end of a window to its seal',
+    parse: duration({ minMs: 1_000 }),
+    default: '15m',
+  }),
+  identity: setting({
+    flag: 'identity <content|arrival>',
+    env: 'WEIR_IDENTITY',
+    description: 'what makes two lines the same event',
+    parse: oneOf('content', 'arrival'),
+    default: 'content',
+  }),
+  partitions: setting({
+    flag: 'partitions <n>',
+    env: 'WEIR_PARTITIONS',
+    description: 'partitions of the deployment',
+    parse: integer(1, 1024),
+    default: String(DEFAULT_PARTITIONS),
+  }),
+  claimIdleMs: setting({
+    flag: 'claim-idle <duration>',
+    env: 'WEIR_CLAIM_IDLE',
+    description: 'entries of a live consumer are taken over once idle for this long',
+    parse: duration({ minMs: 1_000 }),
+    default: '30s',
+  }),
+  holdMs: setting({
+    flag: 'hold <duration>',
+    env: 'WEIR_HOLD',
+    description: 'how long sealing waits for a relay that was cut off',
+    parse: duration(),
+    default: '6h',
+  }),
+  sinkRetainMs: setting({
+    flag: 'sink-retain <duration>',
+    env: 'WEIR_SINK_RETAIN',
+    description: 'how long a sealed window waits for a sink that is away',
+    parse: duration({ minMs: 1_000 }),
+    default: '7d',
+  }),
+  finalKeepMs: setting({
+    flag: 'final-keep <duration>',
+    env: 'WEIR_FINAL_KEEP',
+    description: 'final totals are kept, and read back once more, for this long',
+    parse: duration({ minMs: 1_000 }),
+    default: '24h',
+  }),
+  maxOldWindows: setting({
+    flag: 'max-old-windows <n>',
+    env: 'WEIR_MAX_OLD_WINDOWS',
+    description: 'open windows older than lateness, per partition; beyond: dead letter too-many-windows',
+    parse: integer(1, 1_000_000),
+    default: '4096',
+  }),
+  maxLogBytes: setting({
+    flag: 'max-window-log <bytes>',
+    env: 'WEIR_MAX_WINDOW_LOG',
+    description: 'state of one window and partition; beyond: dead letter window-full',
+    parse: byteSize({ minBytes: 1024 }),
+    default: '1GiB',
+  }),
+  maxDeadBytes: setting({
+    flag: 'max-dead-letters <bytes>',
+    env: 'WEIR_MAX_DEAD_LETTERS',
+    description: 'dead letters kept per partition; beyond: the oldest are dropped and counted',
+    parse: byteSize({ minBytes: 1024 }),
+    default: '64MiB',
+  }),
+  windowMemoryBytes: setting({
+    flag: 'window-memory <bytes>',
+    env: 'WEIR_WINDOW_MEMORY',
+    description: 'window state kept in memory; beyond: the least recently used is read again when needed',
+    parse: byteSize({ minBytes: 1024 * 1024 }),
+    default: '2GiB',
+  }),
+  foldLines: setting({
+    flag: 'fold-lines <n>',
+    env: 'WEIR_FOLD_LINES',
+    description: 'lines in one fold; larger is cheaper and blocks Redis longer',
+    parse: integer(1, 1_000_000),
+    default: '16384',
+  }),
+  sinkConcurrency: setting({
+    flag: 'sink-concurrency <n>',
+    env: 'WEIR_SINK_CONCURRENCY',
+    description: 'windows written to one sink at once',
+    parse: integer(1, 64),
+    default: '4',
+  }),
+  ...HTTP_SETTINGS,
+});
+
+export type AggregatorSettings = SettingsOf<typeof AGGREGATOR_SETTINGS>;

@@ -1,0 +1,13 @@
+#!lua flags=no-writes
+--[[
+The open windows of one partition and the versions their published totals have; cheap when nothing changed.
+
+KEYS  stamp, windows, published
+ARGV  stamp known
+Reply {stamp} when it is the one known; else {stamp, [start, meta] …, [start, version] …} as two flat lists
+]]
+local stamp = redis.call('GET', KEYS[1]) or ''
+if stamp == ARGV[1] then
+  return { stamp }
+end
+return { stamp, redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3]) }

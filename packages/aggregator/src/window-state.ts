@@ -1,0 +1,185 @@
+import type { Totals } from '@weir/common/event';
+import { type GroupTable, groupName, type KnownGroup } from './group-table.ts';
+import { decodeRecord, encodeRecord, type LogSection, NO_VERSION, type Version } from './log-codec.ts';
+import { U64Set } from './u64-set.ts';
+
+/**
+ * One window of one partition in memory: which identities were counted, which users each group has seen, and the version
+ * of the log this is the sum of. It changes only by replaying records: those read from Redis, and this process's own
+ * once Redis confirmed that they were appended.
+ */
+export interface GroupTotals extends Totals {
+  readonly group: KnownGroup;
+}
+
+/** What one fold would add to a window; made by DeltaBuilder, applied after Redis confirmed it. */
+export interface WindowDelta {
+  readonly record: Buffer;
+  readonly version: Version;
+  readonly events: number;
+}
+
+export class WindowState {
+  readonly startSec: number;
+  #version: Version = NO_VERSION;
+  readonly #identities = new U64Set();
+  readonly #users = new U64Set();
+  readonly #groups: GroupTotals[] = [];
+  /** By object for speed, by name for truth: the group table forgets, and then makes new objects for old names. */
+  readonly #byGroup = new Map<KnownGroup, number>();
+  readonly #byName = new Map<string, number>();
+
+  constructor(startSec: number) {
+    this.startSec = startSec;
+  }
+
+  get version(): Version {
+    return this.#version;
+  }
+
+  /** In the order the log brought them. */
+  get groups(): readonly GroupTotals[] {
+    return this.#groups;
+  }
+
+  get events(): number {
+    return this.#identities.size;
+  }
+
+  /** What this window holds in memory, in bytes, roughly: the tables, and 200 bytes a group. */
+  get bytes(): number {
+    return this.#identities.bytes + this.#users.bytes + this.#groups.length * 200;
+  }
+
+  counted(identityHi: number, identityLo: number): boolean {
+    return this.#identities.has(identityHi, identityLo);
+  }
+
+  seen(userHi: number, userLo: number): boolean {
+    return this.#users.has(userHi, userLo);
+  }
+
+  /** Position of a group in the log, or -1 when the window does not have it yet. */
+  groupPosition(group: KnownGroup): number {
+    const known = this.#byGroup.get(group);
+    if (known !== undefined) return known;
+    const position = this.#byName.get(groupName(group));
+    if (position === undefined) return -1;
+    this.#byGroup.set(group, position);
+    return position;
+  }
+
+  /**
+   * Replays the log from this state's version on. `log` begins there. Returns how many bytes were whole records; the
+   * caller brings the rest again with more. Throws a RangeError when the bytes are no log.
+   */
+  replay(log: Buffer, groups: GroupTable): number {
+    let at = 0;
+    for (;;) {
+      const record = decodeRecord(log, at);
+      if (!record) return at;
+      for (const { eventTypeBytes: e, productBytes: p } of record.newGroups) {
+        this.#addGroup(groups.find(e, 0, e.length, p, 0, p.length));
+      }
+      this.#addSections(record.sections);
+      addAll(this.#identities, record.identities);
+      addAll(this.#users, record.users);
+      this.#version = { length: this.#version.length + record.end - at, nonce: record.nonce };
+      at = record.end;
+    }
+  }
+
+  #addGroup(group: KnownGroup): void {
+    const position = this.#groups.push({ group, events: 0, users: 0 }) - 1;
+    this.#byGroup.set(group, position);
+    this.#byName.set(groupName(group), position);
+  }
+
+  #addSections(sections: readonly LogSection[]): void {
+    for (const { group, events, users } of sections) {
+      const totals = this.#groups[group];
+      if (!totals) throw new RangeError(`the log names group ${group} of ${this.#groups.length}`);
+      totals.events += events;
+      totals.users += users;
+    }
+  }
+}
+
+function addAll(set: U64Set, pairs: DataView): void {
+  set.reserve(pairs.byteLength / 8);
+  for (let i = 0; i < pairs.byteLength; i += 8) set.add(pairs.getUint32(i, true), pairs.getUint32(i + 4, true));
+}
+
+/** Collects what a fold finds new in one window, beside the state, which it only reads. */
+export class DeltaBuilder {
+  readonly #state: WindowState;
+  readonly #identities = new U64Set();
+  readonly #users = new U64Set();
+  readonly #identityWords: number[] = [];
+  readonly #userWords: number[] = [];
+  readonly #newGroups: KnownGroup[] = [];
+  readonly #newPositions = new Map<string, number>();
+  readonly #sections = new Map<number, LogSection>();
+
+  constructor(state: WindowState) {
+    this.#state = state;
+  }
+
+  get events(): number {
+    return this.#identities.size;
+  }
+
+  /** True when the event is new to the window and to this fold; it is taken in then. */
+  add(group: KnownGroup, identityHi: number, identityLo: number, userHi: number, userLo: number): boolean {
+    if (this.#state.counted(identityHi, identityLo)) return false;
+    if (!this.#identities.add(identityHi, identityLo)) return false;
+    this.#identityWords.push(identityHi, identityLo);
+    const section = this.#section(group);
+    section.events++;
+    if (!this.#state.seen(userHi, userLo) && this.#users.add(userHi, userLo)) {
+      this.#userWords.push(userHi, userLo);
+      section.users++;
+    }
+    return true;
+  }
+
+  /** Whether the event is a duplicate, without taking it in. */
+  isDuplicate(identityHi: number, identityLo: number): boolean {
+    return this.#state.counted(identityHi, identityLo) || this.#identities.has(identityHi, identityLo);
+  }
+
+  /** Undefined when nothing new was found: then the version stays. `nonce` is 16 fresh random bytes. */
+  build(nonce: Uint8Array): WindowDelta | undefined {
+    if (this.#identities.size === 0) return undefined;
+    const record = encodeRecord(
+      {
+        newGroups: this.#newGroups,
+        sections: [...this.#sections.values()],
+        identities: Uint32Array.from(this.#identityWords),
+        users: Uint32Array.from(this.#userWords),
+      },
+      nonce,
+    );
+    const version = {
+      length: this.#state.version.length + record.length,
+      nonce: Buffer.from(nonce).toString('hex'),
+    };
+    return { record, version, events: this.#identities.size };
+  }
+
+  #section(group: KnownGroup): LogSection {
+    let position = this.#state.groupPosition(group);
+    if (position < 0) {
+      const name = groupName(group);
+      const known = this.#newPositions.get(name);
+      position = known ?? this.#state.groups.length + this.#newGroups.push(group) - 1;
+      if (known === undefined) this.#newPositions.set(name, position);
+    }
+    let section = this.#sections.get(position);
+    if (!section) {
+      section = { group: position, events: 0, users: 0 };
+      this.#sections.set(position, section);
+    }
+    return section;
+  }
+}

@@ -1,0 +1,171 @@
+import type { Clock } from '@weir/common/clock';
+import type { Logger } from '@weir/common/logger';
+import { type FlushPlan, heldOf, planFlush, pointName } from './flush-plan.ts';
+import type { HeldCache } from './held-cache.ts';
+import type { Version } from './log-codec.ts';
+import type { Sink, SinkWindow } from './sinks/sink.ts';
+import { SinkError } from './sinks/sink.ts';
+import type { SinkBooks, WriteIntent } from './store/sink-books.ts';
+import type { GroupCount } from './totals-codec.ts';
+
+/**
+ * Brings one window of one sink up to given totals: intent, read back, write what is larger, confirm. A crash between
+ * any two of these leaves the window unconfirmed, to be written again; writing again changes nothing, because a point
+ * has one value per window and a smaller one is never sent.
+ */
+export interface WindowWriterOptions {
+  sink: Sink;
+  books: SinkBooks;
+  held: HeldCache;
+  windowSec: number;
+  clock: Clock;
+  alive: () => readonly string[];
+  events: WindowWriterEvents;
+  logger: Logger;
+}
+
+export interface WindowWriterEvents {
+  wrote(points: number, seconds: number): void;
+  shrunk(points: number): void;
+  rejected(points: number): void;
+}
+
+export interface WindowTotalsRead {
+  groups: readonly GroupCount[];
+  /** By partition; empty for a final record. */
+  versions: ReadonlyMap<number, Version>;
+}
+
+export type WriteOutcome = 'confirmed' | 'busy' | 'overlapped' | 'short' | 'superseded';
+export type WritePurpose = 'flush' | 'settle' | 'check';
+
+const MAX_SHRUNK_WINDOWS = 10_000;
+
+export class WindowWriter {
+  readonly #options: WindowWriterOptions;
+  readonly #shrunk = new Map<number, number>();
+
+  constructor(options: WindowWriterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * `read` is called once the intent stands, so that the totals are no older than any write that is already confirmed;
+   * it answers undefined when there is something better to do than to write. Rejects with a SinkError or RedisFault.
+   *
+   * 'short': the sink holds less than was written, some other write came after. 'overlapped': the intent was revoked.
+   */
+  async bring(
+    startSec: number,
+    purpose: WritePurpose,
+    read: () => Promise<WindowTotalsRead | undefined>,
+    signal: AbortSignal,
+  ): Promise<WriteOutcome> {
+    const { books, held, alive } = this.#options;
+    const intent = await books.begin(startSec, alive());
+    if (intent === 'busy') return 'busy';
+    let sent = false;
+    try {
+      const totals = await read();
+      if (!totals) {
+        await books.cancel(startSec, intent);
+        return 'superseded';
+      }
+      const verify = purpose !== 'flush' || intent.abandoned;
+      if (verify) held.delete(startSec);
+      const refused = await this.#write(startSec, totals.groups, signal, () => {
+        sent = true;
+      });
+      if (verify && sent && !(await this.#holds(startSec, totals.groups, refused, signal))) {
+        await books.abandon(startSec, intent);
+        return 'short';
+      }
+      return (await this.#confirm(startSec, purpose, intent, totals.versions)) ? 'confirmed' : 'overlapped';
+    } catch (error) {
+      held.delete(startSec);
+      const applied = error instanceof SinkError ? error.outcome : 'unknown';
+      if (sent && applied === 'unknown') await books.abandon(startSec, intent);
+      else await books.cancel(startSec, intent);
+      throw error;
+    }
+  }
+
+  /** Answers the points that the sink refused. `sending` is called before the first byte is sent, if any is. */
+  async #write(
+    startSec: number,
+    groups: readonly GroupCount[],
+    signal: AbortSignal,
+    sending: () => void,
+  ): Promise<ReadonlySet<string>> {
+    const { sink, held, events, clock, logger } = this.#options;
+    const window = this.#window(startSec);
+    let known = held.get(startSec);
+    if (!known) {
+      known = sink.readable ? heldOf(await sink.read(window, signal)) : new Map();
+      held.set(startSec, known);
+    }
+    const { points, shrunk } = planFlush(groups, known);
+    this.#reportShrunk(startSec, shrunk);
+    if (points.length === 0) return new Set();
+    sending();
+    const startedMs = clock.monotonicMs();
+    const { rejected } = await sink.write(window, points, signal);
+    events.wrote(points.length - rejected.length, (clock.monotonicMs() - startedMs) / 1000);
+    if (rejected.length > 0) {
+      events.rejected(rejected.length);
+      logger.error(
+        { sink: sink.name, window: startSec, points: rejected.length, first: rejected[0] },
+        'the sink refuses some points for good; the others are written',
+      );
+    }
+    // A refused point is remembered as written: trying it again would end no better.
+    for (const point of points) known.set(pointName(point), point.value);
+    held.set(startSec, known);
+    return new Set(rejected.map(({ point }) => pointName(point)));
+  }
+
+  /** Reads back whether the sink holds at least the totals, refused points apart. */
+  async #holds(
+    startSec: number,
+    groups: readonly GroupCount[],
+    refused: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { sink, held } = this.#options;
+    if (!sink.readable) return true;
+    const there = heldOf(await sink.read(this.#window(startSec), signal));
+    const { points } = planFlush(groups, there);
+    if (points.every((point) => refused.has(pointName(point)))) return true;
+    held.set(startSec, there);
+    return false;
+  }
+
+  /** Said once per window and number of points: the alarm is for people. */
+  #reportShrunk(startSec: number, shrunk: FlushPlan['shrunk']): void {
+    if (shrunk.length === 0 || this.#shrunk.get(startSec) === shrunk.length) return;
+    const { events, logger, sink } = this.#options;
+    if (this.#shrunk.size >= MAX_SHRUNK_WINDOWS) this.#shrunk.clear();
+    this.#shrunk.set(startSec, shrunk.length);
+    events.shrunk(shrunk.length);
+    logger.error(
+      { sink: sink.name, window: startSec, points: shrunk.length, first: shrunk[0] },
+      'the sink holds more than the totals: Redis has lost data; the larger values stay',
+    );
+  }
+
+  #confirm(
+    startSec: number,
+    purpose: WritePurpose,
+    intent: WriteIntent,
+    versions: ReadonlyMap<number, Version>,
+  ): Promise<boolean> {
+    const { books } = this.#options;
+    if (purpose === 'settle') return books.settle(startSec, intent);
+    if (purpose === 'check') return books.check(startSec, intent);
+    return books.confirm(startSec, intent, versions);
+  }
+
+  #window(startSec: number): SinkWindow {
+    return { startSec, windowSec: this.#options.windowSec };
+  }
+}
