@@ -111,9 +111,12 @@ function readDurationMs(text: string): number | undefined {
   return match ? Number(match[1]) * DURATION_UNITS_MS.get(match[2]!)! : undefined;
 }
 
-/** Becomes milliseconds. */
-export function duration({ minMs = 0, maxMs = 10_000 * 86_400_000 } = {}): ValueType<number> {
-  const bounds = minMs > 0 ? `, from ${formatDuration(minMs)} to ${formatDuration(maxMs)}` : '';
+const LONGEST_MS = 10_000 * 86_400_000;
+
+/** Becomes milliseconds; both bounds included. */
+export function duration({ minMs = 0, maxMs = LONGEST_MS } = {}): ValueType<number> {
+  const bounded = minMs > 0 || maxMs < LONGEST_MS;
+  const bounds = bounded ? `, from ${formatDuration(minMs)} to ${formatDuration(maxMs)}` : '';
   return valueType(`a duration such as 500ms, 60s, 15m, 6h or 7d${bounds}`, (text) => {
     const ms = readDurationMs(text);
     return ms !== undefined && ms >= minMs && ms <= maxMs ? ms : undefined;
