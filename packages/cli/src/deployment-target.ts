@@ -1,0 +1,100 @@
+import { type Deployment, readDeployment } from '@weir/common/deployment';
+import { SettingsError, WeirError } from '@weir/common/errors';
+import { openRedis, RedisFault, redisFault } from '@weir/common/redis';
+import { integer, keyPrefix, redisAddress, redisUrl } from '@weir/common/setting-values';
+import type { Redis } from 'ioredis';
+import { type CommandContext, readFlag } from './command-context.ts';
+
+/** Which deployment a command looks at, and the connection to it. Every fault becomes one line for the operator. */
+export interface DeploymentTarget {
+  redis: Redis;
+  prefix: string;
+  partitions: number;
+}
+
+const CONNECT_TIMEOUT_MS = 3_000;
+export const MAX_PARTITIONS = 4_096;
+
+/** Connects, finds out the number of partitions, hands all to `use`, and closes the connection whatever happens. */
+export async function withDeployment(
+  context: CommandContext,
+  use: (target: DeploymentTarget) => Promise<void>,
+): Promise<void> {
+  const url = readFlag(context, {
+    key: 'redis',
+    flag: '--redis',
+    env: 'WEIR_REDIS',
+    type: redisUrl,
+    default: 'redis://127.0.0.1:6379',
+  })!;
+  const prefix = readFlag(context, {
+    key: 'prefix',
+    flag: '--prefix',
+    env: 'WEIR_PREFIX',
+    type: keyPrefix,
+    default: 'weir',
+  })!;
+  const wanted = readFlag(context, {
+    key: 'partitions',
+    flag: '--partitions',
+    env: 'WEIR_PARTITIONS',
+    type: integer(1, MAX_PARTITIONS),
+  });
+  const redis = openRedis({ url, name: 'weir-cli', commandTimeoutMs: CONNECT_TIMEOUT_MS });
+  try {
+    await connect(redis);
+    const partitions = choosePartitions(prefix, redisAddress(url), wanted, await readDeployment(redis, prefix));
+    await use({ redis, prefix, partitions });
+  } catch (error) {
+    if (!(error instanceof RedisFault)) throw error;
+    throw new WeirError(error.code, `Redis at ${redisAddress(url)}: ${reasonOf(error)}`, error.retryable, {
+      cause: error,
+    });
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** Pure: what the operator said against what the deployment has recorded. */
+export function choosePartitions(
+  prefix: string,
+  address: string,
+  wanted: number | undefined,
+  recorded: Partial<Deployment> | undefined,
+): number {
+  if (recorded?.partitions === undefined) {
+    if (wanted !== undefined) return wanted;
+    const message = `no deployment under prefix "${prefix}" in Redis at ${address}: no relay or aggregator has started there`;
+    throw new WeirError('no-deployment', message, false);
+  }
+  if (wanted !== undefined && wanted !== recorded.partitions) {
+    throw new SettingsError(
+      `--partitions: got ${wanted}, expected ${recorded.partitions}, which deployment "${prefix}" has recorded in Redis`,
+    );
+  }
+  return recorded.partitions;
+}
+
+/** Unlike a daemon, an operator's command does not wait for Redis to come back: the first fault is the answer. */
+async function connect(redis: Redis): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      redis.once('ready', resolve);
+      redis.once('error', reject);
+      timer = setTimeout(() => reject(new Error(`no answer in ${CONNECT_TIMEOUT_MS} ms`)), CONNECT_TIMEOUT_MS);
+      // Its own rejection says less than the error event before it.
+      redis.connect().catch(reject);
+    });
+  } catch (error) {
+    throw redisFault(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Node leaves the message empty where a name had several addresses and none of them answered. */
+function reasonOf({ message, cause }: RedisFault): string {
+  if (message !== '') return message;
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'cannot be reached';
+}
