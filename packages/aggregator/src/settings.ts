@@ -7,12 +7,17 @@ import {
   duration,
   integer,
   keyPrefix,
+  maskUrl,
   name,
   oneOf,
   redisUrl,
   secret,
+  valueType,
 } from '@weir/common/setting-values';
 import { defineSettings, listSetting, type SettingsOf, setting } from '@weir/common/settings';
+
+/** What a sink URL means is judged by sink-url.ts, for all sinks together; here it is only kept from showing its secrets. */
+const sinkText = valueType('a sink URL', (text) => (text === '' ? undefined : text), maskUrl);
 
 /** The settings of weir-aggregator. Those of the deployment are agreed through Redis; the others are this process's own. */
 export const AGGREGATOR_SETTINGS = defineSettings({
@@ -47,7 +52,7 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     flag: 'sink <url>',
     env: 'WEIR_SINKS',
     description: 'http(s)://host:8086?db=…, http(s)://host:8086?org=…&bucket=…, file:<path> or stdout:',
-    parse: secret('a sink URL'),
+    parse: sinkText,
     default: 'stdout:',
   }),
   sinkToken: setting({

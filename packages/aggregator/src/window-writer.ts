@@ -61,7 +61,7 @@ export class WindowWriter {
     read: () => Promise<WindowTotalsRead | undefined>,
     signal: AbortSignal,
   ): Promise<WriteOutcome> {
-    const { books, held, alive } = this.#options;
+    const { sink, books, held, alive } = this.#options;
     const intent = await books.begin(startSec, alive());
     if (intent === 'busy') return 'busy';
     let sent = false;
@@ -72,7 +72,8 @@ export class WindowWriter {
         return 'superseded';
       }
       const verify = purpose !== 'flush' || intent.abandoned;
-      if (verify) held.delete(startSec);
+      // A sink that cannot be read is believed to hold what this process wrote; there is nothing better to know.
+      if (verify && sink.readable) held.delete(startSec);
       const refused = await this.#write(startSec, totals.groups, signal, () => {
         sent = true;
       });
