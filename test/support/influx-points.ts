@@ -22,7 +22,7 @@ export function formatPoints(series: readonly Series[], fieldKeys: readonly Seri
         const column = columns[i]!;
         if (column === 'time') timestamp = toNanoseconds(String(value));
         else if (value !== null) {
-          fields.push(`${escapeWith(column, /[,= ]/g)}=${formatField(value, types.get(`${name}\n${column}`))}`);
+          fields.push(`${escapeTag(column)}=${formatField(value, types.get(`${name}\n${column}`))}`);
         }
       }
       points.push(`${head} ${fields.sort().join(',')} ${timestamp}`);
@@ -33,12 +33,17 @@ export function formatPoints(series: readonly Series[], fieldKeys: readonly Seri
 
 function formatTags(tags: Readonly<Record<string, string>>): string[] {
   const present = Object.entries(tags).filter(([, value]) => value !== '');
-  return present.map(([key, value]) => `${escapeWith(key, /[,= ]/g)}=${escapeWith(value, /[,= ]/g)}`).sort();
+  return present.map(([key, value]) => `${escapeTag(key)}=${escapeTag(value)}`).sort();
 }
 
 function formatField(value: string | number | boolean, type: string | undefined): string {
   if (typeof value === 'string') return `"${escapeWith(value, /["\\]/g)}"`;
   return type === 'integer' ? `${value}i` : String(value);
+}
+
+/** For tag keys, tag values and field keys. */
+export function escapeTag(text: string): string {
+  return escapeWith(text, /[,= ]/g);
 }
 
 function escapeWith(text: string, special: RegExp): string {
