@@ -1,0 +1,489 @@
+import { MAX_EVENT_TYPE_BYTES, MAX_LINE_BYTES, MAX_PRODUCT_BYTES, MAX_USERNAME_BYTES } from './event.ts';
+import { type Precision, TimestampReader } from './line-timestamp.ts';
+import { isBoolean, isNumber, isTyped } from './line-values.ts';
+import { isUtf8 } from './utf8.ts';
+
+/**
+ * The scanner of event lines: says of one line whether it is a user event (and of whom, when, what), an other line of
+ * valid InfluxDB line protocol, or why it is rejected. The relay runs it over what clients send, the aggregator over
+ * what relays wrote. It is the hottest code there is, so it works on bytes in one pass and allocates only to reject.
+ *
+ * Two forms carry a user event (escapes are InfluxDB 1.x's, models/points.go):
+ *   bare      event_type=<tag>,product=<tag>[,tag=…] value=<username>[,field=…] [timestamp]
+ *             begins with one of the two tags; an unquoted value runs to the next unescaped space or comma and is text
+ *             whatever it looks like
+ *   measured  <measurement>,event_type=<tag>,product=<tag>[,tag=…] value="<username>"[,field=…] [timestamp]
+ *             tags in any order; the value may be bare text, but what line protocol reads as a number or boolean is not
+ * A line that begins like the bare form but lacks a tag or the value is judged as line protocol, whose measurement is
+ * then named `event_type=…`. Other tags and fields of a user event are skipped: their values may be any text. One that
+ * stands twice matters only where it makes two readings: event_type, product, value, id, or any tag of an other line.
+ *
+ * A backslash escapes a comma, space or equals sign behind it, and in quotes a quote or backslash; before anything else
+ * it is an ordinary character. Control characters are those of ASCII.
+ */
+export { PRECISIONS, type Precision } from './line-timestamp.ts';
+
+/** A run of bytes: in the scanned line itself, or unescaped in a buffer of the scanner. Valid until the next scan. */
+export class Span {
+  bytes: Uint8Array = new Uint8Array(0);
+  start = 0;
+  end = 0;
+
+  /** For messages and tests; the hot path reads the bytes. */
+  toString(): string {
+    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + this.start, this.end - this.start).toString();
+  }
+}
+
+export const LINE = { blank: 0, userEvent: 1, other: 2, rejected: 3 } as const;
+export type LineKind = (typeof LINE)[keyof typeof LINE];
+
+/** Part of the interface: answers and metrics carry them. The last two are for callers, who know clock and sinks. */
+export const REJECT_REASONS = [
+  'syntax',
+  'missing-tag',
+  'missing-value',
+  'control-character',
+  'invalid-utf8',
+  'too-long',
+  'name-length',
+  'trailing-backslash',
+  'timestamp',
+  'past',
+  'future',
+  'other-line',
+] as const;
+export type RejectReason = (typeof REJECT_REASONS)[number];
+
+const PLAIN = 0;
+const SPACE = 1;
+const COMMA = 2;
+const EQUALS = 3;
+const BACKSLASH = 4;
+const QUOTE = 5;
+const CONTROL = 6;
+/** A byte of a character beyond ASCII. */
+const HIGH = 7;
+
+const CLASS = new Uint8Array(256).fill(HIGH, 0x80).fill(CONTROL, 0, 0x20);
+CLASS[0x7f] = CONTROL;
+CLASS[0x20] = SPACE;
+CLASS[0x2c] = COMMA;
+CLASS[0x3d] = EQUALS;
+CLASS[0x5c] = BACKSLASH;
+CLASS[0x22] = QUOTE;
+
+/** What a relay may add to a line when it writes the timestamp in nanoseconds: a space and 19 digits. */
+const TIMESTAMP_ROOM_BYTES = 20;
+
+const TAB = 0x09;
+const CARRIAGE_RETURN = 0x0d;
+const HASH = 0x23;
+const MINUS = 0x2d;
+
+const EVENT_TYPE = Buffer.from('event_type');
+const PRODUCT = Buffer.from('product');
+const VALUE = Buffer.from('value');
+const ID = Buffer.from('id');
+
+const MISSING_VALUE = 'the field value is missing';
+
+export class LineScanner {
+  readonly eventType = new Span();
+  readonly product = new Span();
+  readonly username = new Span();
+  /** The field `id`: what stands in the quotes, or the bare text. */
+  readonly id = new Span();
+  hasId = false;
+  hasTimestamp = false;
+  /** Exact; valid when hasTimestamp. */
+  timestampSec = 0;
+  timestampNanos = 0;
+  /** Where the digits stand in the source. */
+  timestampStart = 0;
+  timestampEnd = 0;
+  /** Where the line begins behind leading spaces, and where its last field ends. */
+  contentStart = 0;
+  fieldsEnd = 0;
+  /** Why the line was rejected; `detail` says the same to a human. */
+  reason: RejectReason | undefined;
+  detail = '';
+
+  readonly #timestamp = new TimestampReader();
+  readonly #maxLineBytes: number;
+  readonly #scratch: Uint8Array;
+  #scratchEnd = 0;
+  #bare = false;
+  #beyondAscii = false;
+  #hasEventType = false;
+  #hasProduct = false;
+  #twice: string | undefined;
+  #hasValue = false;
+  #valueQuoted = false;
+  /** The unquoted `value` or `id` in the source. */
+  #valueStart = 0;
+  #valueEnd = 0;
+  #idStart = 0;
+  #idEnd = 0;
+  /** The first field that no InfluxDB would take, not counting `value` and `id`. */
+  #untypedStart = 0;
+  #untypedEnd = 0;
+
+  /** By default takes every line that a relay may have written; the relay itself passes MAX_LINE_BYTES. */
+  constructor(maxLineBytes = MAX_LINE_BYTES + TIMESTAMP_ROOM_BYTES) {
+    this.#maxLineBytes = maxLineBytes;
+    this.#scratch = new Uint8Array(maxLineBytes);
+  }
+
+  /** One line, without its newline; a carriage return at its end is no part of it. Answers a LINE. */
+  scan(bytes: Uint8Array, start: number, lineEnd: number, precision: Precision): LineKind {
+    const end = lineEnd > start && bytes[lineEnd - 1] === CARRIAGE_RETURN ? lineEnd - 1 : lineEnd;
+    let at = start;
+    while (at < end && (CLASS[bytes[at]!] === SPACE || bytes[at] === TAB)) at++;
+    if (at === end || bytes[at] === HASH) return LINE.blank;
+    this.#reset(at);
+    const maxLineBytes = this.#maxLineBytes;
+    if (end - start > maxLineBytes) return this.#reject('too-long', `longer than ${maxLineBytes} bytes`);
+    at = this.#scanKey(bytes, at, end);
+    if (at < 0) return LINE.rejected;
+    const keyEnd = at;
+    at = this.#scanFields(bytes, at, end);
+    if (at < 0) return LINE.rejected;
+    this.fieldsEnd = at;
+    if (at < end && !this.#scanTimestamp(bytes, at, end, precision)) return LINE.rejected;
+    if (this.#beyondAscii && !isUtf8(bytes, this.contentStart, end)) {
+      return this.#reject('invalid-utf8', 'not valid UTF-8');
+    }
+    return this.#isUserEvent(bytes) ? this.#judgeUserEvent() : this.#judgeOther(bytes, keyEnd);
+  }
+
+  #reset(contentStart: number): void {
+    this.contentStart = contentStart;
+    this.hasId = false;
+    this.hasTimestamp = false;
+    this.reason = undefined;
+    this.#scratchEnd = 0;
+    this.#bare = false;
+    this.#beyondAscii = false;
+    this.#hasEventType = false;
+    this.#hasProduct = false;
+    this.#twice = undefined;
+    this.#hasValue = false;
+    this.#valueQuoted = false;
+    this.#idEnd = 0;
+    this.#untypedEnd = 0;
+  }
+
+  #reject(reason: RejectReason, detail: string): typeof LINE.rejected {
+    this.reason = reason;
+    this.detail = detail;
+    return LINE.rejected;
+  }
+
+  /** Reads measurement and tags up to the space behind them; answers where that is, or -1. */
+  #scanKey(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    for (;;) {
+      const from = at;
+      let equals = -1;
+      let secondEquals = false;
+      let escaped = false;
+      for (; at < end; at++) {
+        const kind = CLASS[bytes[at]!]!;
+        if (kind === PLAIN) continue;
+        if (kind <= COMMA) break;
+        if (kind === EQUALS) {
+          if (equals < 0) equals = at;
+          // influxd lets a tag's value begin with an equals sign, and so do we: it is none of our business.
+          else if (at > equals + 1) secondEquals = true;
+        } else if (kind === BACKSLASH) {
+          if (at + 1 < end && isEscapable(bytes[at + 1]!)) {
+            escaped = true;
+            at++;
+          }
+        } else if (kind === HIGH) this.#beyondAscii = true;
+        else if (kind === CONTROL) return this.#rejectControl(bytes, at);
+      }
+      const sound = equals > from && equals + 1 < at && !secondEquals;
+      if (sound) this.#takeTag(bytes, from, equals, at, escaped, start);
+      if (from === start) {
+        if (at === start) return this.#rejectAt('syntax', 'the measurement is missing');
+      } else if (!sound) return this.#rejectTag(from, equals, at, secondEquals, escaped);
+      if (at === end) return this.#rejectKeyOnly(bytes, end);
+      if (CLASS[bytes[at]!] === SPACE) return at;
+      at++;
+    }
+  }
+
+  #takeTag(bytes: Uint8Array, from: number, equals: number, end: number, escaped: boolean, start: number): void {
+    if (isName(bytes, from, equals, EVENT_TYPE)) {
+      if (this.#hasEventType) this.#twice = 'event_type';
+      this.#hasEventType = true;
+      this.#take(this.eventType, bytes, equals + 1, end, escaped);
+    } else if (isName(bytes, from, equals, PRODUCT)) {
+      if (this.#hasProduct) this.#twice = 'product';
+      this.#hasProduct = true;
+      this.#take(this.product, bytes, equals + 1, end, escaped);
+    } else return;
+    if (from === start) this.#bare = true;
+  }
+
+  /** Reads the fields; answers where the last one ends, or -1. */
+  #scanFields(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    while (at < end && CLASS[bytes[at]!] === SPACE) at++;
+    if (at === end) return this.#rejectKeyOnly(bytes, end);
+    for (;;) {
+      const from = at;
+      let kind = PLAIN;
+      for (; at < end; at++) {
+        kind = CLASS[bytes[at]!]!;
+        if (kind === PLAIN) continue;
+        if (kind <= EQUALS) break;
+        if (kind === BACKSLASH) {
+          if (at + 1 < end && isEscapable(bytes[at + 1]!)) at++;
+        } else if (kind === HIGH) this.#beyondAscii = true;
+        else if (kind === CONTROL) return this.#rejectControl(bytes, at);
+      }
+      if (at === end || kind !== EQUALS || at === from) return this.#rejectFieldName(at === from && kind === EQUALS);
+      at =
+        at + 1 < end && CLASS[bytes[at + 1]!] === QUOTE
+          ? this.#scanQuoted(bytes, from, at, end)
+          : this.#scanUnquoted(bytes, from, at, end);
+      if (at < 0 || at === end || CLASS[bytes[at]!] === SPACE) return at;
+      at++;
+    }
+  }
+
+  #scanQuoted(bytes: Uint8Array, nameStart: number, equals: number, end: number): number {
+    const from = equals + 2;
+    let escaped = false;
+    let at = from;
+    for (; at < end; at++) {
+      const kind = CLASS[bytes[at]!]!;
+      if (kind < BACKSLASH) continue;
+      if (kind === QUOTE) break;
+      if (kind === BACKSLASH) {
+        if (at + 1 < end && (CLASS[bytes[at + 1]!] === QUOTE || CLASS[bytes[at + 1]!] === BACKSLASH)) {
+          escaped = true;
+          at++;
+        }
+      } else if (kind === HIGH) this.#beyondAscii = true;
+      else return this.#rejectControl(bytes, at);
+    }
+    if (at >= end) return this.#rejectAt('syntax', 'a quote is opened and never closed');
+    const after = at + 1;
+    if (after < end && CLASS[bytes[after]!] !== SPACE && CLASS[bytes[after]!] !== COMMA) {
+      return this.#rejectAt('syntax', 'a closing quote is followed by neither a comma nor a space');
+    }
+    if (isName(bytes, nameStart, equals, VALUE)) {
+      this.#claimValue();
+      this.#valueQuoted = true;
+      this.#take(this.username, bytes, from, at, escaped, true);
+    } else if (isName(bytes, nameStart, equals, ID)) {
+      this.#claimId();
+      this.#take(this.id, bytes, from, at, escaped, true);
+    }
+    return after;
+  }
+
+  #scanUnquoted(bytes: Uint8Array, nameStart: number, equals: number, end: number): number {
+    const from = equals + 1;
+    let escaped = false;
+    let at = from;
+    for (; at < end; at++) {
+      const kind = CLASS[bytes[at]!]!;
+      if (kind === PLAIN) continue;
+      if (kind <= COMMA) break;
+      if (kind === BACKSLASH) {
+        if (at + 1 < end && isEscapable(bytes[at + 1]!)) {
+          escaped = true;
+          at++;
+        } else if (at + 1 === end) return this.#rejectTrailingBackslash();
+      } else if (kind === HIGH) this.#beyondAscii = true;
+      else if (kind === CONTROL) return this.#rejectControl(bytes, at);
+    }
+    if (at === from) return this.#rejectAt('syntax', 'a field has no value');
+    if (isName(bytes, nameStart, equals, VALUE)) {
+      this.#claimValue();
+      this.#valueStart = from;
+      this.#valueEnd = at;
+      this.#take(this.username, bytes, from, at, escaped);
+    } else if (isName(bytes, nameStart, equals, ID)) {
+      this.#claimId();
+      this.#idStart = from;
+      this.#idEnd = at;
+      this.#take(this.id, bytes, from, at, escaped);
+    } else if (this.#untypedEnd === 0 && !isTyped(bytes, from, at)) {
+      this.#untypedStart = from;
+      this.#untypedEnd = at;
+    }
+    return at;
+  }
+
+  #claimValue(): void {
+    if (this.#hasValue) this.#twice = 'value';
+    this.#hasValue = true;
+  }
+
+  #claimId(): void {
+    if (this.hasId) this.#twice = 'id';
+    this.hasId = true;
+  }
+
+  /** Points the span at the bytes, or at a copy of them without the backslashes that escape. */
+  #take(span: Span, bytes: Uint8Array, start: number, end: number, escaped: boolean, quoted = false): void {
+    if (!escaped) {
+      span.bytes = bytes;
+      span.start = start;
+      span.end = end;
+      return;
+    }
+    const scratch = this.#scratch;
+    let to = this.#scratchEnd;
+    span.bytes = scratch;
+    span.start = to;
+    for (let at = start; at < end; at++) {
+      if (CLASS[bytes[at]!] === BACKSLASH && at + 1 < end) {
+        const next = CLASS[bytes[at + 1]!];
+        if (quoted ? next === QUOTE || next === BACKSLASH : isEscapable(bytes[at + 1]!)) at++;
+      }
+      scratch[to++] = bytes[at]!;
+    }
+    span.end = to;
+    this.#scratchEnd = to;
+  }
+
+  /** Reads what stands behind the fields: an integer and spaces, or only spaces. False: rejected. */
+  #scanTimestamp(bytes: Uint8Array, start: number, end: number, precision: Precision): boolean {
+    let from = start;
+    while (from < end && CLASS[bytes[from]!] === SPACE) from++;
+    if (from === end) return true;
+    const negative = bytes[from] === MINUS;
+    const digits = negative ? from + 1 : from;
+    let at = digits;
+    while (at < end && bytes[at]! >= 0x30 && bytes[at]! <= 0x39) at++;
+    let rest = at;
+    while (rest < end && CLASS[bytes[rest]!] === SPACE) rest++;
+    if (rest < end || at === digits) {
+      for (; rest < end; rest++) if (CLASS[bytes[rest]!] === CONTROL) return this.#rejectControl(bytes, rest) > 0;
+      this.#reject('timestamp', 'what stands behind the fields is no integer timestamp (spaces in names are escaped)');
+      return false;
+    }
+    if (negative) {
+      this.#reject('past', 'the timestamp is before 1970');
+      return false;
+    }
+    if (!this.#timestamp.read(bytes, digits, at, precision)) {
+      this.#reject('timestamp', 'the timestamp is beyond the nanoseconds of a 64-bit integer');
+      return false;
+    }
+    this.hasTimestamp = true;
+    this.timestampSec = this.#timestamp.sec;
+    this.timestampNanos = this.#timestamp.nanos;
+    this.timestampStart = digits;
+    this.timestampEnd = at;
+    return true;
+  }
+
+  #isUserEvent(bytes: Uint8Array): boolean {
+    if (!this.#hasEventType || !this.#hasProduct || !this.#hasValue) return false;
+    if (this.#bare || this.#valueQuoted) return true;
+    return !isNumber(bytes, this.#valueStart, this.#valueEnd) && !isBoolean(bytes, this.#valueStart, this.#valueEnd);
+  }
+
+  #judgeUserEvent(): LineKind {
+    if (this.#twice !== undefined) return this.#reject('syntax', `${this.#twice} stands twice`);
+    const { eventType, product, username } = this;
+    if (eventType.end - eventType.start > MAX_EVENT_TYPE_BYTES) {
+      return this.#reject('name-length', `event_type is longer than ${MAX_EVENT_TYPE_BYTES} bytes`);
+    }
+    if (product.end - product.start > MAX_PRODUCT_BYTES) {
+      return this.#reject('name-length', `product is longer than ${MAX_PRODUCT_BYTES} bytes`);
+    }
+    if (username.end === username.start) return this.#reject('name-length', 'the username is empty');
+    if (username.end - username.start > MAX_USERNAME_BYTES) {
+      return this.#reject('name-length', `the username is longer than ${MAX_USERNAME_BYTES} bytes`);
+    }
+    return LINE.userEvent;
+  }
+
+  /** Not on the hot path: valid only if InfluxDB would take it as it is. */
+  #judgeOther(bytes: Uint8Array, keyEnd: number): LineKind {
+    if (this.#hasValue && !this.#valueQuoted && !isTyped(bytes, this.#valueStart, this.#valueEnd)) {
+      if (isNumber(bytes, this.#valueStart, this.#valueEnd)) {
+        return this.#reject('syntax', 'the number in field value is out of range');
+      }
+      const missing = !this.#hasEventType ? 'event_type' : 'product';
+      return this.#reject('missing-tag', `the tag ${missing} is missing`);
+    }
+    const untypedStart = this.#untypedEnd > 0 ? this.#untypedStart : this.#idStart;
+    const untypedEnd = this.#untypedEnd > 0 ? this.#untypedEnd : this.#idEnd;
+    if (untypedEnd > 0 && !isTyped(bytes, untypedStart, untypedEnd)) {
+      if (this.#hasEventType && this.#hasProduct && !this.#hasValue) {
+        return this.#reject('missing-value', MISSING_VALUE);
+      }
+      return this.#reject('syntax', 'a field is neither number, boolean nor quoted text');
+    }
+    if (hasDuplicateTag(bytes, this.contentStart, keyEnd)) return this.#reject('syntax', 'a tag stands twice');
+    return LINE.other;
+  }
+
+  #rejectAt(reason: RejectReason, detail: string): -1 {
+    this.#reject(reason, detail);
+    return -1;
+  }
+
+  #rejectControl(bytes: Uint8Array, at: number): -1 {
+    const code = bytes[at]!.toString(16).padStart(2, '0');
+    return this.#rejectAt('control-character', `control character 0x${code} at byte ${at - this.contentStart + 1}`);
+  }
+
+  #rejectTrailingBackslash(): -1 {
+    return this.#rejectAt('trailing-backslash', 'a backslash at the end would escape what follows');
+  }
+
+  #rejectTag(from: number, equals: number, end: number, secondEquals: boolean, escaped: boolean): -1 {
+    if (equals < 0 || equals + 1 === end) return this.#rejectAt('syntax', 'a tag has no value');
+    if (equals === from) return this.#rejectAt('syntax', 'a tag has no name');
+    const hint = secondEquals && escaped ? ' (a backslash before it escapes a comma or space)' : '';
+    return this.#rejectAt('syntax', `an equals sign in a tag's value is not escaped${hint}`);
+  }
+
+  #rejectKeyOnly(bytes: Uint8Array, end: number): -1 {
+    if (CLASS[bytes[end - 1]!] === BACKSLASH) return this.#rejectTrailingBackslash();
+    return this.#rejectMissingValue();
+  }
+
+  #rejectFieldName(unnamed: boolean): -1 {
+    if (unnamed) return this.#rejectAt('syntax', 'a field has no name');
+    if (this.#hasValue) return this.#rejectAt('syntax', 'a field has no value');
+    return this.#rejectMissingValue();
+  }
+
+  #rejectMissingValue(): -1 {
+    return this.#rejectAt('missing-value', MISSING_VALUE);
+  }
+}
+
+function isEscapable(byte: number): boolean {
+  const kind = CLASS[byte]!;
+  return kind === SPACE || kind === COMMA || kind === EQUALS;
+}
+
+/** Names are compared as they are written: a backslash before a letter escapes nothing. */
+function isName(bytes: Uint8Array, start: number, end: number, name: Uint8Array): boolean {
+  const length = name.length;
+  if (end - start !== length) return false;
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== name[i]) return false;
+  return true;
+}
+
+function hasDuplicateTag(bytes: Uint8Array, start: number, end: number): boolean {
+  const key = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+  const names = key
+    .split(/(?<!\\),/)
+    .slice(1)
+    .map((tag) => tag.split(/(?<!\\)=/, 1)[0]);
+  return new Set(names).size < names.length;
+}

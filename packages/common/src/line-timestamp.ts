@@ -1,0 +1,52 @@
+/**
+ * Timestamps of lines: digits in one of InfluxDB's precisions, read exactly into whole seconds and nanoseconds within
+ * the second. A number of nanoseconds since 1970 does not fit a JavaScript number, so it never becomes one.
+ */
+export const PRECISIONS = ['n', 'ns', 'u', 'us', 'ms', 's', 'm', 'h'] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
+/** What InfluxDB can store: 2^63 - 1 nanoseconds. */
+const MAX_SEC = 9_223_372_036;
+const MAX_NANOS = 854_775_807;
+
+/** Digits behind the second's point, and seconds per unit. */
+const SCALES: ReadonlyMap<Precision, { decimals: number; unitSec: number }> = new Map([
+  ['n', { decimals: 9, unitSec: 1 }],
+  ['ns', { decimals: 9, unitSec: 1 }],
+  ['u', { decimals: 6, unitSec: 1 }],
+  ['us', { decimals: 6, unitSec: 1 }],
+  ['ms', { decimals: 3, unitSec: 1 }],
+  ['s', { decimals: 0, unitSec: 1 }],
+  ['m', { decimals: 0, unitSec: 60 }],
+  ['h', { decimals: 0, unitSec: 3_600 }],
+]);
+
+export class TimestampReader {
+  sec = 0;
+  nanos = 0;
+  #precision: Precision = 'ns';
+  #decimals = 9;
+  #unitSec = 1;
+
+  /** bytes[start, end) are digits, one or more. False when the time is past what 64-bit nanoseconds hold. */
+  read(bytes: Uint8Array, start: number, end: number, precision: Precision): boolean {
+    if (precision !== this.#precision) this.#use(precision);
+    const point = Math.max(start, end - this.#decimals);
+    // More digits than a double holds exactly only make it larger than the bound.
+    let sec = 0;
+    for (let i = start; i < point; i++) sec = sec * 10 + (bytes[i]! - 0x30);
+    let nanos = 0;
+    for (let i = point; i < end; i++) nanos = nanos * 10 + (bytes[i]! - 0x30);
+    for (let i = this.#decimals; i < 9; i++) nanos *= 10;
+    this.sec = sec * this.#unitSec;
+    this.nanos = nanos;
+    return this.sec < MAX_SEC || (this.sec === MAX_SEC && nanos <= MAX_NANOS);
+  }
+
+  #use(precision: Precision): void {
+    const { decimals, unitSec } = SCALES.get(precision)!;
+    this.#precision = precision;
+    this.#decimals = decimals;
+    this.#unitSec = unitSec;
+  }
+}
