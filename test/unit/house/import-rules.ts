@@ -54,16 +54,15 @@ export function importFaults(files: ReadonlyMap<string, string>, shell: Readonly
 }
 
 function pureFaults(path: string, source: Source, shell: ReadonlySet<string>): string[] {
-  const remedy = 'take it as an argument, or list the file as shell';
-  const faults = source.outsideUses.map((use) => `${path}: a pure file must not use ${use}; ${remedy}`);
+  const reaches = new Set(source.outsideUses);
   for (const specifier of source.valueImports) {
     const target = resolve(path, specifier);
-    if (IO_MODULES.test(specifier)) faults.push(`${path}: a pure file must not import ${specifier}; ${remedy}`);
-    if (target !== undefined && shell.has(nameOf(target))) {
-      faults.push(`${path}: a pure file must not import the shell ${nameOf(target)}; ${remedy}`);
-    }
+    if (IO_MODULES.test(specifier)) reaches.add(specifier);
+    if (target !== undefined && shell.has(nameOf(target))) reaches.add(`the shell ${nameOf(target)}`);
   }
-  return faults;
+  if (reaches.size === 0) return [];
+  const remedy = 'a pure file takes those as arguments; if it cannot be pure, name it in shell-files.ts';
+  return [`${path}: reaches ${[...reaches].join(', ')}; ${remedy}`];
 }
 
 /** Import cycles at run time: in one, no file can be understood, or loaded, without the others. */

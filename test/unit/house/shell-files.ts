@@ -10,6 +10,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'common/program.ts',
   'common/redis-check.ts',
   'common/redis.ts',
+  'aggregator/aggregator.ts',
   'aggregator/entry-source.ts',
   'aggregator/flusher.ts',
   'aggregator/membership.ts',
