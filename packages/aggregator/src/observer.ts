@@ -1,7 +1,7 @@
 import type { Clock } from '@weir/common/clock';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
-import { passingFault } from '@weir/common/redis';
+import { passingFault } from '@weir/common/redis-fault';
 import type { Service } from '@weir/common/service';
 import type { FinalStore, FinalsView } from './store/final-store.ts';
 import type { PartitionStore, PartitionView } from './store/partition-store.ts';

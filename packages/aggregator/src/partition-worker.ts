@@ -1,6 +1,6 @@
 import type { Clock } from '@weir/common/clock';
 import type { Logger } from '@weir/common/logger';
-import { passingFault, RedisFault } from '@weir/common/redis';
+import { passingFault, RedisFault } from '@weir/common/redis-fault';
 import type { Service } from '@weir/common/service';
 import type { EntrySource, ReadEntry } from './entry-source.ts';
 import type { FoldItem } from './fold-plan.ts';

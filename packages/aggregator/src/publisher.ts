@@ -1,7 +1,7 @@
 import type { Clock } from '@weir/common/clock';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
-import { passingFault } from '@weir/common/redis';
+import { passingFault } from '@weir/common/redis-fault';
 import type { Service } from '@weir/common/service';
 import type { PartitionMemory } from './partition-memory.ts';
 import { type PublishTimes, windowsToPublish } from './publish-plan.ts';

@@ -1,7 +1,7 @@
 import type { Clock, RedisTime } from '@weir/common/clock';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
-import { passingFault } from '@weir/common/redis';
+import { passingFault } from '@weir/common/redis-fault';
 import type { Service } from '@weir/common/service';
 import { NO_VERSION, sameVersion } from './log-codec.ts';
 import type { Observer, OpenWindow } from './observer.ts';

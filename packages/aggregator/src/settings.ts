@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { DEFAULT_PARTITIONS } from '@weir/common/defaults';
-import { HTTP_SETTINGS } from '@weir/common/http';
+import { HTTP_SETTINGS } from '@weir/common/http-settings';
 import {
   addressOrOff,
   byteSize,

@@ -4,8 +4,7 @@ import { WeirError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import type { Service } from './service.ts';
-import { type Address, formatAddress, integer } from './setting-values.ts';
-import { setting } from './settings.ts';
+import { type Address, formatAddress } from './setting-values.ts';
 
 /**
  * The HTTP server of both daemons: sockets, limits, routes, health and metrics, nothing of what the routes mean.
@@ -43,17 +42,6 @@ export interface HttpServerOptions {
   /** From the first byte of a request to its last: a slower client gets 408. */
   requestTimeoutMs?: number;
 }
-
-/** For the settings of both daemons. */
-export const HTTP_SETTINGS = {
-  httpMaxConnections: setting({
-    flag: 'http-max-connections <n>',
-    env: 'WEIR_HTTP_MAX_CONNECTIONS',
-    description: 'open HTTP connections; more are closed as they come',
-    parse: integer(1, 65_535),
-    default: '1024',
-  }),
-};
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 60_000;

@@ -20,16 +20,20 @@ export class ServiceGroup implements Service {
     this.#parts = parts;
   }
 
+  /** Rejects with what a part rejected with; when `stop` was called meanwhile it stops too and resolves. */
   async start(): Promise<void> {
     for (const part of this.#parts) {
+      if (this.#stopping) return this.#stopping;
+      // Counted as started before it is: a part that fails half way still has something to stop.
+      this.#started.push(part);
       try {
-        // Counted as started before it is: a part that fails half way still has something to stop.
-        this.#started.push(part);
         await part.start();
       } catch (error) {
         await this.stop();
         throw error;
       }
+      // Stopped while it was starting: what it set up since then is stopped as well.
+      if (this.#stopping) await part.stop();
     }
   }
 
@@ -40,7 +44,7 @@ export class ServiceGroup implements Service {
 
   async #stopAll(): Promise<void> {
     const failures: unknown[] = [];
-    for (const part of this.#started.reverse()) {
+    for (const part of [...this.#started].reverse()) {
       try {
         await part.stop();
       } catch (error) {
