@@ -62,6 +62,11 @@ describe('the rules catch', () => {
     },
   );
 
+  test('a pure file that draws random bytes, but not one that hashes', () => {
+    expect(faultsOf({ [relay]: `import { randomBytes } from 'node:crypto';` })).toHaveLength(1);
+    expect(faultsOf({ [relay]: `import { createHash } from 'node:crypto';` })).toEqual([]);
+  });
+
   test('a pure file that imports the shell, of its own package or of common', () => {
     const udp = { 'packages/relay/src/udp-server.ts': `import { createSocket } from 'node:dgram';` };
     const shell = ['relay/udp-server.ts'];

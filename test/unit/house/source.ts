@@ -65,6 +65,8 @@ function noteImport(node: ts.Node, source: Source): void {
     const onlyTypes = named.length > 0 && !clause?.name && named.every((element) => element.isTypeOnly);
     const list = clause?.isTypeOnly || onlyTypes ? source.typeImports : source.valueImports;
     list.push(node.moduleSpecifier.text);
+    if (node.moduleSpecifier.text !== 'node:crypto') return;
+    for (const { name } of named) if (name.text.startsWith('random')) source.outsideUses.push(`crypto.${name.text}`);
   } else if (ts.isExportDeclaration(node) && node.moduleSpecifier && ts.isStringLiteral(node.moduleSpecifier)) {
     (node.isTypeOnly ? source.typeImports : source.valueImports).push(node.moduleSpecifier.text);
   } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
