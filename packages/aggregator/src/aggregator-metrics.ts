@@ -22,7 +22,7 @@ type CounterName =
   | 'shrunk'
   | 'sealed'
   | 'rollbacks';
-type GaugeName = 'windowBytes' | 'partitions' | 'sinkBacklog' | 'sealWaiting' | 'openWindows' | 'finals';
+type GaugeName = 'heldPoints' | 'windowBytes' | 'partitions' | 'sinkBacklog' | 'sealWaiting' | 'openWindows' | 'finals';
 
 export type AggregatorMetrics = Record<CounterName, Counter<string>> &
   Record<GaugeName, Gauge<string>> & { sinkSeconds: Histogram<string> };
@@ -96,6 +96,11 @@ export function aggregatorMetrics(metrics: Metrics): AggregatorMetrics {
     sinkBacklog: metrics.gauge({
       name: 'weir_aggregator_sink_backlog_windows',
       help: 'Windows this process still has to bring to the sink.',
+      labelNames: ['sink'],
+    }),
+    heldPoints: metrics.gauge({
+      name: 'weir_aggregator_sink_held_points',
+      help: 'Points of the sink that this process remembers.',
       labelNames: ['sink'],
     }),
     sinkPoints: metrics.counter({

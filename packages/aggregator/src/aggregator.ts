@@ -47,7 +47,6 @@ const FLUSH_EVERY_MS = 200;
 const SEAL_EVERY_MS = 1_000;
 const INCOMPLETE_AFTER_MS = 10_000;
 const FIRST_CHECK_MS = 60_000;
-const HELD_POINTS = 2_000_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const CONNECT_AGAIN_MS = 1_000;
 const RELAYS_EVERY_MS = 1_000;
@@ -209,7 +208,7 @@ export async function buildAggregator(
   }): Flusher {
     const { sink } = parts;
     const label = { sink: sink.name };
-    const held = new HeldCache(HELD_POINTS);
+    const held = new HeldCache(settings.heldPoints);
     const writer = new WindowWriter({
       sink,
       books: parts.books,
@@ -250,7 +249,7 @@ export async function buildAggregator(
         if (rollback.atMs !== undefined && time.nowMs() - rollback.atMs > MAX_HOLD_MS) rollback.atMs = undefined;
         return holdsFlushes(rollback.atMs, relays.last, time.nowMs());
       },
-      events: flusherEvents(counts, label),
+      events: flusherEvents(counts, label, held),
       logger: log,
       fail,
     });
@@ -271,13 +270,16 @@ export async function buildAggregator(
   return { service, ready: () => ({ id, ...(server ? { http: server.address() } : {}) }) };
 }
 
-function flusherEvents(counts: AggregatorMetrics, label: { sink: string }) {
+function flusherEvents(counts: AggregatorMetrics, label: { sink: string }, held: HeldCache) {
   return {
     confirmed: () => counts.confirmed.inc(label),
     settled: () => counts.settled.inc(label),
     gaveUp: () => counts.gaveUp.inc(label),
     failed: (code: string) => counts.sinkFailures.inc({ ...label, code }),
-    backlog: (windows: number) => counts.sinkBacklog.set(label, windows),
+    backlog: (windows: number) => {
+      counts.sinkBacklog.set(label, windows);
+      counts.heldPoints.set(label, held.points);
+    },
   };
 }
 

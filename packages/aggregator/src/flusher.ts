@@ -57,14 +57,15 @@ export interface FlusherEvents {
   backlog(windows: number): void;
 }
 
+const LOOK_AGAIN_MS = 10_000;
 const MIN_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 10_000;
 
 export class Flusher implements Service {
   readonly #options: FlusherOptions;
   readonly #loop: Loop;
-  /** Windows known to be as they should be, by what was seen of them then. */
-  readonly #clean = new Map<number, string>();
+  /** Windows known to be as they should be: what was seen of them then, and when. */
+  readonly #clean = new Map<number, { seen: string; atMs: number }>();
   /** Final records: when to look again. */
   readonly #settleAtMs = new Map<number, number>();
   #backoffMs = 0;
@@ -114,7 +115,7 @@ export class Flusher implements Service {
       const { startSec } = window;
       if (observer.finals.has(startSec) || !owns(`${sinkName}/${startSec}`)) continue;
       const seen = signature(window);
-      if (this.#clean.get(startSec) === seen || !this.#complete(window, nowMs)) continue;
+      if (this.#isClean(startSec, seen) || !this.#complete(window, nowMs)) continue;
       work.push(() => this.#flush(window, seen, signal));
     }
     events.backlog(work.length);
@@ -124,6 +125,16 @@ export class Flusher implements Service {
       this.#lastError = undefined;
       events.backlog(0);
     }
+  }
+
+  /** Not for ever: a writer that comes back from the dead takes confirmations back, and only the books know. */
+  #isClean(startSec: number, seen: string): boolean {
+    const clean = this.#clean.get(startSec);
+    return clean?.seen === seen && this.#options.clock.monotonicMs() - clean.atMs < LOOK_AGAIN_MS;
+  }
+
+  #markClean(startSec: number, seen: string): void {
+    this.#clean.set(startSec, { seen, atMs: this.#options.clock.monotonicMs() });
   }
 
   #complete({ startSec, openedMs, partitions }: OpenWindow, nowMs: number): boolean {
@@ -137,12 +148,12 @@ export class Flusher implements Service {
     const { books, writer, events } = this.#options;
     const { startSec } = window;
     if (confirms((await books.read(startSec)).confirmed, window)) {
-      this.#clean.set(startSec, seen);
+      this.#markClean(startSec, seen);
       return;
     }
     const outcome = await writer.bring(startSec, 'flush', () => this.#readTotals(window), signal);
     if (outcome !== 'confirmed') return;
-    this.#clean.set(startSec, seen);
+    this.#markClean(startSec, seen);
     events.confirmed();
   }
 

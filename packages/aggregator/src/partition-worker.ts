@@ -91,9 +91,11 @@ export class PartitionWorker implements Service {
       } catch (error) {
         const fault = passingFault(error);
         if (!fault) throw error;
+        // Said once per interruption: a Redis that is away would fill the log.
+        const level = recovering ? 'debug' : 'warn';
         recovering = true;
         events.fault(fault.code);
-        logger.warn({ err: fault, partition }, 'partition interrupted; reading its pending entries again');
+        logger[level]({ err: fault, partition }, 'partition interrupted; its pending entries will be read again');
         await clock.sleep(RETRY_MS, signal);
       }
     }

@@ -4,6 +4,7 @@ import { partitionKeys } from '@weir/common/keys';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { connectRedis, openRedis } from '@weir/common/redis';
+import { passingFault } from '@weir/common/redis-fault';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import type { Redis } from 'ioredis';
 import type { AggregatorMetrics } from './aggregator-metrics.ts';
@@ -178,7 +179,7 @@ export class Partitions implements Service {
         await store.trim();
       },
       // What was not trimmed now is trimmed later; nothing else depends on it.
-      onError: (error) => logger.debug({ err: error, partition }, 'not trimmed'),
+      onError: (error) => (passingFault(error) ? logger.debug({ err: error, partition }, 'not trimmed') : fail(error)),
     });
     const connection: Service = {
       start: async () => undefined,

@@ -35,8 +35,9 @@ export function parseRelayReport(id: string, text: string): RelayReport | undefi
 }
 
 /**
- * Relays that may still hold lines of the window: alive at some time between its beginning (or its first event's
- * arrival, for history) and the moment it is due, and not yet drained past that moment. After `holdMs` nobody is waited for.
+ * Relays that may still hold lines of the window: alive at some time between its beginning and the moment it is due, and
+ * not yet drained past that moment. History begins long before any relay that could hold some of it: there it counts
+ * who was alive within `holdMs` of its first event's arrival. After `holdMs` nobody is waited for.
  */
 export function relaysInTheWay(
   reports: readonly RelayReport[],
@@ -46,7 +47,7 @@ export function relaysInTheWay(
 ): RelayReport[] {
   const dueMs = sealDueMs(window.startSec, window.openedMs, times);
   if (nowMs >= dueMs + times.holdMs) return [];
-  const fromMs = Math.min(window.startSec * 1000, window.openedMs);
+  const fromMs = Math.max(Math.min(window.startSec * 1000, window.openedMs), window.openedMs - times.holdMs);
   return reports.filter(
     ({ startedMs, lastMs, drainedMs }) => startedMs <= dueMs && lastMs >= fromMs && drainedMs < dueMs,
   );

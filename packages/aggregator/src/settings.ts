@@ -165,6 +165,13 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     parse: integer(1, 64),
     default: '4',
   }),
+  heldPoints: setting({
+    flag: 'held-points <n>',
+    env: 'WEIR_HELD_POINTS',
+    description: 'points remembered per sink; beyond: the sink is read back before the next write',
+    parse: integer(1_000, 1_000_000_000),
+    default: '2000000',
+  }),
   ...HTTP_SETTINGS,
 });
 
