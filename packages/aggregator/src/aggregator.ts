@@ -1,361 +1,304 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Writable } from 'node:stream';
-import { RedisTime, systemClock } from '@weir/common/clock';
+import { type Clock, RedisTime, systemClock } from '@weir/common/clock';
 import { agreeOnDeployment, type Deployment } from '@weir/common/deployment';
 import { SettingsError } from '@weir/common/errors';
-import { type Check, HttpServer } from '@weir/common/http';
-import { relaysKey } from '@weir/common/keys';
+import { HttpServer } from '@weir/common/http';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { Metrics } from '@weir/common/metrics';
 import type { BuildContext, Daemon } from '@weir/common/program';
-import { connectRedis, openRedis, passingFault, redisFault } from '@weir/common/redis';
-import { checkRedisServer } from '@weir/common/redis-check';
+import { openRedis } from '@weir/common/redis';
+import { passingFault } from '@weir/common/redis-fault';
+import { redisService } from '@weir/common/redis-service';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import type { Redis } from 'ioredis';
 import { type AggregatorMetrics, aggregatorMetrics } from './aggregator-metrics.ts';
-import { Flusher } from './flusher.ts';
-import { HeldCache } from './held-cache.ts';
 import { Membership } from './membership.ts';
 import { Observer } from './observer.ts';
 import { Partitions } from './partitions.ts';
-import type { PublishTimes } from './publish-plan.ts';
-import { holdsFlushes, MAX_HOLD_MS } from './rollback-hold.ts';
-import { parseRelayReport, type RelayReport } from './seal-plan.ts';
+import { RelayReports } from './relay-reports.ts';
+import { holdsFlushes } from './rollback-hold.ts';
 import { Sealer } from './sealer.ts';
 import type { AggregatorSettings } from './settings.ts';
+import { SinkFlushers } from './sink-flushers.ts';
 import { openSink } from './sinks/open-sink.ts';
 import type { Sink } from './sinks/sink.ts';
 import { parseSinkUrls } from './sinks/sink-url.ts';
-import { type FinalStore, RedisFinalStore } from './store/final-store.ts';
-import type { PartitionStore } from './store/partition-store.ts';
+import { RedisFinalStore } from './store/final-store.ts';
 import { RedisPartitionStore } from './store/redis-partition-store.ts';
-import { RedisSinkBooks, type SinkBooks } from './store/sink-books.ts';
-import { WindowWriter } from './window-writer.ts';
 
-/**
- * The aggregator, put together. Its parts start in this order and stop in reverse, so that reading ends first, and what
- * was read is folded, before the parts that folding needs go away:
- *
- *   Redis connection · deployment agreed · HTTP · membership · observer · one flusher per sink · sealer · partitions
- */
 const CHUNK_BYTES = 64 * 1024 * 1024;
 const REPUBLISH_MS = 1_000;
 const OBSERVE_EVERY_MS = 200;
-const FLUSH_EVERY_MS = 200;
 const SEAL_EVERY_MS = 1_000;
-const INCOMPLETE_AFTER_MS = 10_000;
 const FIRST_CHECK_MS = 60_000;
-const CONNECT_TIMEOUT_MS = 5_000;
-const CONNECT_AGAIN_MS = 1_000;
-const RELAYS_EVERY_MS = 1_000;
+const WATCH_EVERY_MS = 1_000;
 
+/** The aggregator as `main.ts` runs it. Throws a SettingsError when its settings cannot be used together. */
 export async function buildAggregator(
   settings: AggregatorSettings,
-  { logger, fail, stopping }: BuildContext,
+  context: BuildContext,
   stdout: Writable,
 ): Promise<Daemon> {
   if (settings.windowMs % 1000 !== 0) {
     throw new SettingsError(`--window: got ${settings.windowMs}ms, expected whole seconds`);
   }
-  const clock = systemClock;
-  const { prefix } = settings;
-  const windowSec = settings.windowMs / 1000;
+  const specs = parseSinkUrls(settings.sinks, { setting: '--sink', token: settings.sinkToken });
   const id = settings.id ?? `${hostname()}-${settings.http === 'off' ? 0 : settings.http.port}`;
-  const incarnation = randomBytes(8).toString('hex');
-  const log = logger.child({ id });
-  const sinks = parseSinkUrls(settings.sinks, { setting: '--sink', token: settings.sinkToken }).map((spec) =>
-    openSink(spec, { stdout }),
+  const aggregator = new Aggregator(
+    settings,
+    id,
+    specs.map((spec) => openSink(spec, { stdout })),
+    { ...context, logger: context.logger.child({ id }) },
   );
-  const metrics = new Metrics();
-  metrics.collectProcessMetrics();
-  const counts = aggregatorMetrics(metrics);
-  const time = new RedisTime(clock, Date.now());
-  const redis = openRedis({
-    url: settings.redis,
-    name: `weir-aggregator/${id}`,
-    onError: (error) => log.debug({ err: error }, 'redis connection'),
-  });
-  const wanted: Deployment = {
-    partitions: settings.partitions,
-    windowMs: settings.windowMs,
-    graceMs: settings.graceMs,
-    latenessMs: settings.latenessMs,
-    identity: settings.identity,
-    sinks: sinks.map(({ name }) => name),
-  };
-
-  const limits = {
-    windowSec,
-    latenessMs: settings.latenessMs,
-    maxOldWindows: settings.maxOldWindows,
-    maxLogBytes: settings.maxLogBytes,
-  };
-  const stores: PartitionStore[] = [];
-  for (let partition = 0; partition < settings.partitions; partition++) {
-    stores.push(
-      new RedisPartitionStore(redis, partition, {
-        ...limits,
-        prefix,
-        chunkBytes: CHUNK_BYTES,
-        maxDeadBytes: settings.maxDeadBytes,
-      }),
-    );
-  }
-  const finals = new RedisFinalStore(redis, prefix);
-  const times: PublishTimes = { windowSec, graceMs: settings.graceMs, republishMs: REPUBLISH_MS };
-  const relays = new RelayReports(redis, prefix);
-  const rollback: { atMs: number | undefined } = { atMs: undefined };
-
-  const membership = new Membership({
-    redis,
-    prefix,
-    id,
-    incarnation,
-    clock,
-    time,
-    fail,
-    logger: log,
-    onClockJump: (jumpMs) => {
-      log.error({ jumpMs: Math.round(jumpMs) }, "Redis's clock jumped: sealing pauses for the lateness");
-      sealer.pause();
-    },
-    onRollback: (nowMs) => {
-      log.error('Redis has lost data: looking at everything anew');
-      counts.rollbacks.inc();
-      rollback.atMs = nowMs;
-      observer.forget();
-      for (const flusher of flushers) flusher.forget();
-      agreeOnDeployment(redis, prefix, wanted).catch((error) => {
-        if (passingFault(error)) log.warn({ err: error }, 'the deployment could not be recorded again');
-        else fail(error);
-      });
-    },
-  });
-  const observer = new Observer({ stores, finals, clock, intervalMs: OBSERVE_EVERY_MS, logger: log, fail });
-  const owns = (key: string | number) => membership.owns(key);
-  const books: SinkBooks[] = [];
-  const flushers = sinks.map((sink) => {
-    const sinkBooks = new RedisSinkBooks(redis, prefix, sink.name, incarnation);
-    books.push(sinkBooks);
-    return buildFlusher({ sink, books: sinkBooks, finals, stores, observer });
-  });
-  const sealer = new Sealer({
-    stores,
-    finals,
-    books,
-    observer,
-    clock,
-    time,
-    times: { windowSec, latenessMs: settings.latenessMs, holdMs: settings.holdMs },
-    finalKeepMs: settings.finalKeepMs,
-    intervalMs: SEAL_EVERY_MS,
-    relays: () => relays.read(),
-    owns,
-    events: { sealed: () => counts.sealed.inc(), waiting: (windows) => counts.sealWaiting.set(windows) },
-    logger: log,
-    fail,
-  });
-  const partitions = new Partitions({
-    redisUrl: settings.redis,
-    commands: redis,
-    prefix,
-    id,
-    incarnation,
-    stores,
-    membership,
-    clock,
-    limits,
-    identity: settings.identity,
-    times,
-    claimIdleMs: settings.claimIdleMs,
-    foldLines: settings.foldLines,
-    windowMemoryBytes: settings.windowMemoryBytes,
-    metrics: counts,
-    logger: log,
-    fail,
-  });
-
-  const server =
-    settings.http === 'off'
-      ? undefined
-      : new HttpServer({
-          address: settings.http,
-          logger: log,
-          metrics,
-          metricPrefix: 'weir_aggregator',
-          maxConnections: settings.httpMaxConnections,
-          readyChecks: readyChecks(redis, membership),
-        });
-  const watch = new Loop({
-    clock,
-    intervalMs: RELAYS_EVERY_MS,
-    runOnce: async () => {
-      counts.openWindows.set(observer.windows.size);
-      counts.finals.set(observer.finals.size);
-      if (rollback.atMs !== undefined) await relays.read();
-    },
-    onError: (error) => log.debug({ err: error }, 'relay reports'),
-  });
-
-  function buildFlusher(parts: {
-    sink: Sink;
-    books: SinkBooks;
-    finals: FinalStore;
-    stores: readonly PartitionStore[];
-    observer: Observer;
-  }): Flusher {
-    const { sink } = parts;
-    const label = { sink: sink.name };
-    const held = new HeldCache(settings.heldPoints);
-    const writer = new WindowWriter({
-      sink,
-      books: parts.books,
-      held,
-      windowSec,
-      clock,
-      alive: () => membership.incarnations,
-      events: {
-        wrote: (points, seconds) => {
-          counts.sinkPoints.inc(label, points);
-          counts.sinkSeconds.observe(label, seconds);
-        },
-        shrunk: (points) => counts.shrunk.inc(label, points),
-        rejected: (points) => counts.sinkRejected.inc(label, points),
-      },
-      logger: log,
-    });
-    return new Flusher({
-      ...parts,
-      sinkName: sink.name,
-      readable: sink.readable,
-      writer,
-      held,
-      clock,
-      time,
-      random: Math.random,
-      intervalMs: FLUSH_EVERY_MS,
-      concurrency: settings.sinkConcurrency,
-      times,
-      settleTimes: {
-        firstCheckMs: Math.min(FIRST_CHECK_MS, settings.finalKeepMs),
-        finalKeepMs: settings.finalKeepMs,
-        sinkRetainMs: settings.sinkRetainMs,
-      },
-      incompleteAfterMs: INCOMPLETE_AFTER_MS,
-      owns,
-      heldBack: () => {
-        if (rollback.atMs !== undefined && time.nowMs() - rollback.atMs > MAX_HOLD_MS) rollback.atMs = undefined;
-        return holdsFlushes(rollback.atMs, relays.last, time.nowMs());
-      },
-      events: flusherEvents(counts, label, held),
-      logger: log,
-      fail,
-    });
-  }
-
-  const service = new ServiceGroup([
-    connection(redis, log, stopping),
-    agreement(redis, prefix, wanted, log),
-    ...(server ? [server] : []),
-    membership,
-    observer,
-    closing(sinks),
-    ...flushers,
-    sealer,
-    watch,
-    partitions,
-  ]);
-  return { service, ready: () => ({ id, ...(server ? { http: server.address() } : {}) }) };
+  return { service: aggregator, ready: () => aggregator.ready };
 }
 
-function flusherEvents(counts: AggregatorMetrics, label: { sink: string }, held: HeldCache) {
-  return {
-    confirmed: () => counts.confirmed.inc(label),
-    settled: () => counts.settled.inc(label),
-    gaveUp: () => counts.gaveUp.inc(label),
-    failed: (code: string) => counts.sinkFailures.inc({ ...label, code }),
-    backlog: (windows: number) => {
-      counts.sinkBacklog.set(label, windows);
-      counts.heldPoints.set(label, held.points);
-    },
-  };
-}
-
-function readyChecks(redis: Redis, membership: Membership): Record<string, Check> {
-  return {
-    redis: () => ({ ok: redis.status === 'ready', detail: `connection ${redis.status}` }),
-    membership: () => ({
-      ok: membership.present,
-      detail: membership.present ? 'heartbeat confirmed' : 'no heartbeat confirmed lately',
-    }),
-  };
-}
-
-/** Waits for Redis as long as it takes: a daemon that comes up before its Redis does is not an error. */
-function connection(redis: Redis, logger: Logger, stopping: AbortSignal): Service {
-  return {
-    async start() {
-      for (;;) {
-        try {
-          await connectRedis(redis, CONNECT_TIMEOUT_MS);
-          break;
-        } catch (error) {
-          if (stopping.aborted) throw error;
-          logger.warn({ err: error }, 'waiting for Redis');
-          await systemClock.sleep(CONNECT_AGAIN_MS, stopping);
-        }
-      }
-      const { version, warnings } = await checkRedisServer(redis);
-      for (const warning of warnings) logger.warn({ version }, warning);
-    },
-    async stop() {
-      redis.disconnect();
-    },
-  };
-}
-
-function agreement(redis: Redis, prefix: string, wanted: Deployment, logger: Logger): Service {
-  return {
-    async start() {
-      logger.info({ deployment: await agreeOnDeployment(redis, prefix, wanted) }, 'deployment agreed');
-    },
-    stop: async () => undefined,
-  };
-}
-
-function closing(sinks: readonly Sink[]): Service {
-  return {
-    start: async () => undefined,
-    async stop() {
-      await Promise.all(sinks.map((sink) => sink.close()));
-    },
-  };
-}
-
-/** What the relays say of themselves; `last` is as of the last read. */
-class RelayReports {
+/**
+ * The parts of an aggregator, and what they tell each other. They start in the order given at the end of the constructor
+ * and stop in reverse: reading ends first, what was read is folded, and the connection goes last.
+ */
+class Aggregator implements Service {
+  readonly #settings: AggregatorSettings;
+  readonly #id: string;
+  readonly #logger: Logger;
+  readonly #fail: (error: unknown) => void;
+  readonly #wanted: Deployment;
+  readonly #clock: Clock = systemClock;
+  readonly #time = new RedisTime(this.#clock, Date.now());
+  readonly #incarnation = randomBytes(8).toString('hex');
+  readonly #registry = new Metrics();
+  readonly #metrics: AggregatorMetrics;
   readonly #redis: Redis;
-  readonly #prefix: string;
-  #last: RelayReport[] = [];
+  readonly #relays: RelayReports;
+  readonly #membership: Membership;
+  readonly #observer: Observer;
+  readonly #flushers: SinkFlushers;
+  readonly #sealer: Sealer;
+  readonly #server: HttpServer | undefined;
+  readonly #parts: ServiceGroup;
+  /** When Redis was last seen to have lost data. */
+  #rollbackMs: number | undefined;
 
-  constructor(redis: Redis, prefix: string) {
-    this.#redis = redis;
-    this.#prefix = prefix;
+  constructor(
+    settings: AggregatorSettings,
+    id: string,
+    sinks: readonly Sink[],
+    { logger, fail, stopping }: BuildContext,
+  ) {
+    this.#settings = settings;
+    this.#id = id;
+    this.#logger = logger;
+    this.#fail = fail;
+    this.#wanted = deploymentOf(settings, sinks);
+    this.#registry.collectProcessMetrics();
+    this.#metrics = aggregatorMetrics(this.#registry);
+    this.#redis = openRedis({
+      url: settings.redis,
+      name: `weir-aggregator/${id}`,
+      onError: (error) => logger.debug({ err: error }, 'redis connection'),
+    });
+    this.#relays = new RelayReports(this.#redis, settings.prefix);
+    this.#membership = this.#buildMembership();
+    const stores = this.#buildStores();
+    const finals = new RedisFinalStore(this.#redis, settings.prefix);
+    const shared = { stores, finals, clock: this.#clock, logger, fail };
+    this.#observer = new Observer({ ...shared, intervalMs: OBSERVE_EVERY_MS });
+    this.#flushers = this.#buildFlushers(sinks, shared);
+    this.#sealer = this.#buildSealer(shared);
+    this.#server = this.#buildServer();
+    this.#parts = new ServiceGroup([
+      redisService({ redis: this.#redis, logger, stopping }),
+      this.#agreement(),
+      ...(this.#server ? [this.#server] : []),
+      this.#membership,
+      this.#observer,
+      this.#flushers,
+      this.#sealer,
+      this.#watch(),
+      this.#buildPartitions(stores),
+    ]);
   }
 
-  get last(): readonly RelayReport[] {
-    return this.#last;
+  start(): Promise<void> {
+    return this.#parts.start();
   }
 
-  async read(): Promise<RelayReport[]> {
-    try {
-      const fields = await this.#redis.hgetall(relaysKey(this.#prefix));
-      this.#last = Object.entries(fields).flatMap(([id, text]) => parseRelayReport(id, text) ?? []);
-      return this.#last;
-    } catch (error) {
-      throw redisFault(error);
-    }
+  stop(): Promise<void> {
+    return this.#parts.stop();
   }
+
+  get ready(): Record<string, unknown> {
+    return { id: this.#id, ...(this.#server ? { http: this.#server.address() } : {}) };
+  }
+
+  #onRollback(nowMs: number): void {
+    this.#logger.error('Redis has lost data: looking at everything anew');
+    this.#metrics.rollbacks.inc();
+    this.#rollbackMs = nowMs;
+    this.#observer.forget();
+    this.#flushers.forget();
+    this.#agree().catch((error) => {
+      if (passingFault(error)) this.#logger.warn({ err: error }, 'the deployment could not be recorded again');
+      else this.#fail(error);
+    });
+  }
+
+  async #agree(): Promise<void> {
+    const deployment = await agreeOnDeployment(this.#redis, this.#settings.prefix, this.#wanted);
+    this.#logger.info({ deployment }, 'deployment agreed');
+  }
+
+  #agreement(): Service {
+    return { start: () => this.#agree(), stop: async () => undefined };
+  }
+
+  #buildMembership(): Membership {
+    return new Membership({
+      redis: this.#redis,
+      prefix: this.#settings.prefix,
+      id: this.#id,
+      incarnation: this.#incarnation,
+      clock: this.#clock,
+      time: this.#time,
+      onRollback: (nowMs) => this.#onRollback(nowMs),
+      onClockJump: (jumpMs) => {
+        this.#logger.error({ jumpMs: Math.round(jumpMs) }, "Redis's clock jumped: sealing pauses for the lateness");
+        this.#sealer.pause();
+      },
+      fail: this.#fail,
+      logger: this.#logger,
+    });
+  }
+
+  #buildStores(): RedisPartitionStore[] {
+    const { partitions, prefix, maxDeadBytes } = this.#settings;
+    const options = { ...this.#limits, prefix, maxDeadBytes, chunkBytes: CHUNK_BYTES };
+    return Array.from({ length: partitions }, (_, partition) => {
+      return new RedisPartitionStore(this.#redis, partition, options);
+    });
+  }
+
+  #buildFlushers(sinks: readonly Sink[], shared: SharedParts): SinkFlushers {
+    const { prefix, finalKeepMs, sinkRetainMs, heldPoints, sinkConcurrency } = this.#settings;
+    return new SinkFlushers({
+      ...shared,
+      sinks,
+      redis: this.#redis,
+      prefix,
+      incarnation: this.#incarnation,
+      observer: this.#observer,
+      membership: this.#membership,
+      time: this.#time,
+      times: this.#times,
+      settleTimes: { firstCheckMs: Math.min(FIRST_CHECK_MS, finalKeepMs), finalKeepMs, sinkRetainMs },
+      heldPoints,
+      concurrency: sinkConcurrency,
+      heldBack: () => holdsFlushes(this.#rollbackMs, this.#relays.last, this.#time.nowMs()),
+      metrics: this.#metrics,
+    });
+  }
+
+  #buildSealer(shared: SharedParts): Sealer {
+    const { latenessMs, holdMs, finalKeepMs } = this.#settings;
+    return new Sealer({
+      ...shared,
+      books: this.#flushers.books,
+      observer: this.#observer,
+      time: this.#time,
+      times: { windowSec: this.#times.windowSec, latenessMs, holdMs },
+      finalKeepMs,
+      intervalMs: SEAL_EVERY_MS,
+      relays: () => this.#relays.read(),
+      owns: (key) => this.#membership.owns(key),
+      events: {
+        sealed: () => this.#metrics.sealed.inc(),
+        waiting: (windows) => this.#metrics.sealWaiting.set(windows),
+      },
+    });
+  }
+
+  #buildPartitions(stores: readonly RedisPartitionStore[]): Partitions {
+    const { redis, prefix, identity, claimIdleMs, foldLines, windowMemoryBytes } = this.#settings;
+    return new Partitions({
+      redisUrl: redis,
+      commands: this.#redis,
+      prefix,
+      id: this.#id,
+      incarnation: this.#incarnation,
+      stores,
+      membership: this.#membership,
+      clock: this.#clock,
+      limits: this.#limits,
+      identity,
+      times: this.#times,
+      claimIdleMs,
+      foldLines,
+      windowMemoryBytes,
+      metrics: this.#metrics,
+      logger: this.#logger,
+      fail: this.#fail,
+    });
+  }
+
+  #buildServer(): HttpServer | undefined {
+    const { http, httpMaxConnections } = this.#settings;
+    if (http === 'off') return undefined;
+    return new HttpServer({
+      address: http,
+      logger: this.#logger,
+      metrics: this.#registry,
+      metricPrefix: 'weir_aggregator',
+      maxConnections: httpMaxConnections,
+      readyChecks: {
+        redis: () => ({ ok: this.#redis.status === 'ready', detail: `connection ${this.#redis.status}` }),
+        membership: () => {
+          const ok = this.#membership.present;
+          return { ok, detail: ok ? 'heartbeat confirmed' : 'no heartbeat confirmed lately' };
+        },
+      },
+    });
+  }
+
+  /** Gauges, and the relays' reports as long as flushes may be waiting for them. */
+  #watch(): Service {
+    return new Loop({
+      clock: this.#clock,
+      intervalMs: WATCH_EVERY_MS,
+      runOnce: async () => {
+        this.#metrics.openWindows.set(this.#observer.windows.size);
+        this.#metrics.finals.set(this.#observer.finals.size);
+        if (this.#rollbackMs !== undefined) await this.#relays.read();
+      },
+      onError: (error) => {
+        if (passingFault(error)) this.#logger.debug({ err: error }, 'no relay reports');
+        else this.#fail(error);
+      },
+    });
+  }
+
+  get #limits() {
+    const { latenessMs, maxOldWindows, maxLogBytes } = this.#settings;
+    return { windowSec: this.#times.windowSec, latenessMs, maxOldWindows, maxLogBytes };
+  }
+
+  get #times() {
+    const { windowMs, graceMs } = this.#settings;
+    return { windowSec: windowMs / 1000, graceMs, republishMs: REPUBLISH_MS };
+  }
+}
+
+interface SharedParts {
+  stores: readonly RedisPartitionStore[];
+  finals: RedisFinalStore;
+  clock: Clock;
+  logger: Logger;
+  fail: (error: unknown) => void;
+}
+
+function deploymentOf(settings: AggregatorSettings, sinks: readonly Sink[]): Deployment {
+  const { partitions, windowMs, graceMs, latenessMs, identity } = settings;
+  return { partitions, windowMs, graceMs, latenessMs, identity, sinks: sinks.map(({ name }) => name) };
 }

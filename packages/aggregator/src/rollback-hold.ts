@@ -5,8 +5,8 @@ import type { RelayReport } from './seal-plan.ts';
  * before is in Redis again; at least a moment, so that relays have said anything at all, and at most a minute. It only
  * spares the sinks a round of smaller totals, which would not be written anyway. Pure.
  */
-export const MIN_HOLD_MS = 3_000;
-export const MAX_HOLD_MS = 60_000;
+const MIN_HOLD_MS = 3_000;
+const MAX_HOLD_MS = 60_000;
 /** A relay that has not reported for this long is not waited for. */
 const RELAY_GONE_MS = 5_000;
 

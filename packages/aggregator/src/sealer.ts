@@ -35,7 +35,7 @@ export interface SealerOptions {
   times: SealTimes;
   finalKeepMs: number;
   intervalMs: number;
-  relays: () => Promise<RelayReport[]>;
+  relays: () => Promise<readonly RelayReport[]>;
   owns: (key: string) => boolean;
   events: {
     sealed(): void;

@@ -1,0 +1,128 @@
+import type { Clock, RedisTime } from '@weir/common/clock';
+import type { Logger } from '@weir/common/logger';
+import type { Service } from '@weir/common/service';
+import type { Redis } from 'ioredis';
+import type { AggregatorMetrics } from './aggregator-metrics.ts';
+import { Flusher, type FlusherEvents } from './flusher.ts';
+import { HeldCache } from './held-cache.ts';
+import type { Membership } from './membership.ts';
+import type { Observer } from './observer.ts';
+import type { PublishTimes } from './publish-plan.ts';
+import type { SettleTimes } from './seal-plan.ts';
+import type { Sink } from './sinks/sink.ts';
+import type { FinalStore } from './store/final-store.ts';
+import type { PartitionStore } from './store/partition-store.ts';
+import { RedisSinkBooks, type SinkBooks } from './store/sink-books.ts';
+import { WindowWriter } from './window-writer.ts';
+
+/** One flusher per sink, each with its own books, memory and pace, so that no sink waits for another. */
+export interface SinkFlushersOptions {
+  sinks: readonly Sink[];
+  redis: Redis;
+  prefix: string;
+  incarnation: string;
+  stores: readonly PartitionStore[];
+  finals: FinalStore;
+  observer: Observer;
+  membership: Membership;
+  clock: Clock;
+  time: RedisTime;
+  times: PublishTimes;
+  settleTimes: SettleTimes;
+  heldPoints: number;
+  concurrency: number;
+  heldBack: () => boolean;
+  metrics: AggregatorMetrics;
+  logger: Logger;
+  fail: (error: unknown) => void;
+}
+
+const FLUSH_EVERY_MS = 200;
+const INCOMPLETE_AFTER_MS = 10_000;
+
+export class SinkFlushers implements Service {
+  readonly #sinks: readonly Sink[];
+  readonly #flushers: readonly Flusher[];
+  /** Of every sink, for the sealer: a final record goes when all are done with it. */
+  readonly books: readonly SinkBooks[];
+
+  constructor(options: SinkFlushersOptions) {
+    const { sinks, redis, prefix, incarnation } = options;
+    this.#sinks = sinks;
+    this.books = sinks.map((sink) => new RedisSinkBooks(redis, prefix, sink.name, incarnation));
+    this.#flushers = sinks.map((sink, i) => buildFlusher(options, sink, this.books[i]!));
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#flushers.map((flusher) => flusher.start()));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#flushers.map((flusher) => flusher.stop()));
+    await Promise.all(this.#sinks.map((sink) => sink.close()));
+  }
+
+  /** Redis lost data. */
+  forget(): void {
+    for (const flusher of this.#flushers) flusher.forget();
+  }
+}
+
+function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks): Flusher {
+  const { membership, metrics, clock, logger, times } = options;
+  const label = { sink: sink.name };
+  const held = new HeldCache(options.heldPoints);
+  const writer = new WindowWriter({
+    sink,
+    books,
+    held,
+    windowSec: times.windowSec,
+    clock,
+    alive: () => membership.incarnations,
+    events: {
+      wrote: (points, seconds) => {
+        metrics.sinkPoints.inc(label, points);
+        metrics.sinkSeconds.observe(label, seconds);
+      },
+      shrunk: (points) => metrics.shrunk.inc(label, points),
+      rejected: (points) => metrics.sinkRejected.inc(label, points),
+    },
+    logger,
+  });
+  return new Flusher({
+    sinkName: sink.name,
+    readable: sink.readable,
+    stores: options.stores,
+    finals: options.finals,
+    books,
+    writer,
+    held,
+    observer: options.observer,
+    clock,
+    time: options.time,
+    random: Math.random,
+    intervalMs: FLUSH_EVERY_MS,
+    concurrency: options.concurrency,
+    times,
+    settleTimes: options.settleTimes,
+    incompleteAfterMs: INCOMPLETE_AFTER_MS,
+    owns: (key) => membership.owns(key),
+    heldBack: options.heldBack,
+    events: flusherEvents(metrics, label, held),
+    logger,
+    fail: options.fail,
+  });
+}
+
+function flusherEvents(metrics: AggregatorMetrics, label: { sink: string }, held: HeldCache): FlusherEvents {
+  return {
+    confirmed: () => metrics.confirmed.inc(label),
+    settled: () => metrics.settled.inc(label),
+    gaveUp: () => metrics.gaveUp.inc(label),
+    failed: (code) => metrics.sinkFailures.inc({ ...label, code }),
+    backlog: (windows) => {
+      metrics.sinkBacklog.set(label, windows);
+      metrics.heldPoints.set(label, held.points);
+    },
+  };
+}
