@@ -1,49 +1,61 @@
-import { windowStartSec } from '@weir/common/window';
-import type { TestEvent } from './event-lines.ts';
+import { escapeTag } from './influx-points.ts';
+
+/** A user event as a client means it. */
+export interface MadeUpEvent {
+  product: string;
+  eventType: string;
+  username: string;
+  /** Unix nanoseconds. */
+  timestamp: bigint;
+}
+
+const NS_PER_SECOND = 1_000_000_000n;
 
 /**
- * What Weir must come to, computed the plain way: a Map of groups, a Set of events and a Set of users in each. Names
- * are joined as JSON, which keeps any two apart.
+ * What must come out, counted the plain way: a Set of identities, and per window and group a count and a Set of
+ * usernames. It shares no code with what it judges. Under `content` identity the same event counts once.
  */
-export interface OracleTotals {
-  events: number;
-  users: number;
-}
-
 export class Oracle {
-  readonly #windowSec: number;
-  readonly #groups = new Map<string, { events: Set<string>; users: Set<string> }>();
+  readonly #windowNs: bigint;
+  readonly #seen = new Set<string>();
+  readonly #windows = new Map<bigint, Map<string, { group: MadeUpEvent; events: number; users: Set<string> }>>();
 
-  constructor(windowSec: number) {
-    this.#windowSec = windowSec;
+  constructor({ windowSec = 60 }: { windowSec?: number } = {}) {
+    this.#windowNs = BigInt(windowSec) * NS_PER_SECOND;
   }
 
-  /** Content identity: the same event again changes nothing. True when it was new. */
-  add({ eventType, product, username, sec, nanos = 0, id }: TestEvent): boolean {
-    const name = groupKey(windowStartSec(sec, this.#windowSec), eventType, product);
-    let group = this.#groups.get(name);
-    if (!group) {
-      group = { events: new Set(), users: new Set() };
-      this.#groups.set(name, group);
+  /** Different events so far. */
+  get events(): number {
+    return this.#seen.size;
+  }
+
+  /** Answers false when the event was there already. */
+  add(event: MadeUpEvent): boolean {
+    const { product, eventType, username, timestamp } = event;
+    const identity = JSON.stringify([product, eventType, username, String(timestamp)]);
+    if (this.#seen.has(identity)) return false;
+    this.#seen.add(identity);
+    const start = timestamp - (timestamp % this.#windowNs);
+    const groups = this.#windows.get(start) ?? new Map();
+    this.#windows.set(start, groups);
+    const key = JSON.stringify([product, eventType]);
+    const totals = groups.get(key) ?? { group: event, events: 0, users: new Set() };
+    groups.set(key, totals);
+    totals.events++;
+    totals.users.add(username);
+    return true;
+  }
+
+  /** Sorted, in the form of `Influxd.points`. */
+  points(): string[] {
+    const points: string[] = [];
+    for (const [start, groups] of this.#windows) {
+      for (const { group, events, users } of groups.values()) {
+        const tags = `event_type=${escapeTag(group.eventType)},product=${escapeTag(group.product)}`;
+        points.push(`cumulative_user_event,${tags} value=${events} ${start}`);
+        points.push(`unique_user_event,${tags} value=${users.size} ${start}`);
+      }
     }
-    const before = group.events.size;
-    group.events.add(JSON.stringify([username, sec, nanos, id ?? null]));
-    group.users.add(username);
-    return group.events.size > before;
+    return points.sort();
   }
-
-  /** By `groupKey`. */
-  get totals(): Map<string, OracleTotals> {
-    return new Map(
-      [...this.#groups].map(([name, { events, users }]) => [name, { events: events.size, users: users.size }]),
-    );
-  }
-
-  get windows(): Set<number> {
-    return new Set([...this.#groups.keys()].map((name) => JSON.parse(name)[0] as number));
-  }
-}
-
-export function groupKey(startSec: number, eventType: string, product: string): string {
-  return JSON.stringify([startSec, eventType, product]);
 }
