@@ -5,6 +5,8 @@
 export class HeldCache {
   readonly #maxPoints: number;
   readonly #windows = new Map<number, Map<string, number>>();
+  /** Points counted per window: a window may have grown since it was set. */
+  readonly #counted = new Map<number, number>();
   #points = 0;
 
   constructor(maxPoints: number) {
@@ -26,6 +28,7 @@ export class HeldCache {
   set(startSec: number, held: Map<string, number>): void {
     this.delete(startSec);
     this.#windows.set(startSec, held);
+    this.#counted.set(startSec, held.size);
     this.#points += held.size;
     for (const oldest of this.#windows.keys()) {
       if (this.#points <= this.#maxPoints || oldest === startSec) break;
@@ -34,14 +37,14 @@ export class HeldCache {
   }
 
   delete(startSec: number): void {
-    const held = this.#windows.get(startSec);
-    if (!held) return;
-    this.#points -= held.size;
+    this.#points -= this.#counted.get(startSec) ?? 0;
+    this.#counted.delete(startSec);
     this.#windows.delete(startSec);
   }
 
   clear(): void {
     this.#windows.clear();
+    this.#counted.clear();
     this.#points = 0;
   }
 }
