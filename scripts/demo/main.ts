@@ -82,7 +82,8 @@ async function sendStream(region: Region, oracle: Oracle): Promise<void> {
     from: (thisMinute - 3n) * minuteNs,
     spanNs: 2n * minuteNs,
   });
-  say(`sending ${STREAM_SEC * EVENTS_PER_SECOND} made-up events of two minutes in ${STREAM_SEC} seconds`);
+  say(`sending ${STREAM_SEC * EVENTS_PER_SECOND} made-up events of two past minutes in ${STREAM_SEC} seconds`);
+  say('  a past minute is flushed 5 s after its first event has arrived, and corrected from then on');
 
   const relays = region.zones.map(({ relay }) => relay.http);
   const beganMs = performance.now();
@@ -108,7 +109,7 @@ async function sendStream(region: Region, oracle: Oracle): Promise<void> {
     }
     if (second === KILL_AFTER_SEC) await killOne(region);
     if (second % 2 === 0) {
-      say(`  sent ${oracle.events} events, ${again} of them twice; counted so far: ${await countedSoFar(region)}`);
+      say(`  sent ${oracle.events} events, ${again} of them twice; flushed so far: ${await flushedSoFar(region)}`);
     }
   }
 }
@@ -119,8 +120,8 @@ async function killOne({ aggregators }: Region): Promise<void> {
   say(`killed ${id} (pid ${daemon.pid}) with -9; the other one takes over what it had in hand`);
 }
 
-/** The events that each InfluxDB holds of the made-up stream and the example, by its own sum. */
-async function countedSoFar({ zones }: Region): Promise<string> {
+/** The events that each InfluxDB holds, of the example and the stream, by its own sum. */
+async function flushedSoFar({ zones }: Region): Promise<string> {
   const counts = await Promise.all(
     zones.map(async ({ name, influxd }) => {
       const series = await influxd.query(DATABASE, 'SELECT sum(value) FROM cumulative_user_event');
@@ -143,7 +144,7 @@ async function untilExact(region: Region, expected: readonly string[]): Promise<
     }
     if (performance.now() - saidMs >= 2_000) {
       saidMs = performance.now();
-      say(`  counted so far: ${await countedSoFar(region)}`);
+      say(`  flushed so far: ${await flushedSoFar(region)}`);
     }
     await sleep(250);
   }
