@@ -1,5 +1,6 @@
 // Sources are TypeScript with explicit extensions; swc strips the types and turns modules into CommonJS for jest.
 export default {
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
