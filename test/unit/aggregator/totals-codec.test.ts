@@ -4,7 +4,7 @@ import fc from 'fast-check';
 
 const name = fc
   .oneof(fc.constantFrom('__proto__', 'a b', 'a,b', '🦦'), fc.string({ unit: 'grapheme', maxLength: 30 }))
-  .filter((text) => Buffer.byteLength(text) <= 128 && text.isWellFormed());
+  .filter((text) => Buffer.byteLength(text) <= 128 && Buffer.from(text).toString() === text);
 const count = fc.oneof(fc.nat(), fc.constantFrom(2 ** 32, Number.MAX_SAFE_INTEGER));
 const groups: fc.Arbitrary<GroupCount[]> = fc.uniqueArray(
   fc.record({ eventType: name, product: name, events: count, users: count }),
