@@ -21,15 +21,61 @@ const SCALES: ReadonlyMap<Precision, { decimals: number; unitSec: number }> = ne
   ['h', { decimals: 0, unitSec: 3_600 }],
 ]);
 
-export class TimestampReader {
+export type TimestampFault = 'timestamp' | 'past';
+
+const SPACE = 0x20;
+const MINUS = 0x2d;
+
+/** Reads what stands behind the fields of a line. On the hot path. */
+export class TimestampScanner {
+  /** Whether there is a timestamp; the rest is only valid then. */
+  found = false;
   sec = 0;
   nanos = 0;
+  /** Where its digits stand. */
+  start = 0;
+  end = 0;
+  /** For a fault: the same to a human. */
+  detail = '';
   #precision: Precision = 'ns';
   #decimals = 9;
   #unitSec = 1;
 
+  /** bytes[start, end) begins behind the last field: spaces, and perhaps an integer and spaces. */
+  scan(bytes: Uint8Array, start: number, end: number, precision: Precision): TimestampFault | undefined {
+    this.found = false;
+    let from = start;
+    while (from < end && bytes[from] === SPACE) from++;
+    if (from === end) return undefined;
+    const negative = bytes[from] === MINUS;
+    if (negative) from++;
+    let to = from;
+    while (to < end && isDigit(bytes[to]!)) to++;
+    let rest = to;
+    while (rest < end && bytes[rest] === SPACE) rest++;
+    if (rest < end || to === from) {
+      return this.#fail(
+        'timestamp',
+        'what stands behind the fields is no integer timestamp (spaces in names are escaped)',
+      );
+    }
+    if (negative) return this.#fail('past', 'the timestamp is before 1970');
+    if (!this.#read(bytes, from, to, precision)) {
+      return this.#fail('timestamp', 'the timestamp is beyond the nanoseconds of a 64-bit integer');
+    }
+    this.found = true;
+    this.start = from;
+    this.end = to;
+    return undefined;
+  }
+
+  #fail(fault: TimestampFault, detail: string): TimestampFault {
+    this.detail = detail;
+    return fault;
+  }
+
   /** bytes[start, end) are digits, one or more. False when the time is past what 64-bit nanoseconds hold. */
-  read(bytes: Uint8Array, start: number, end: number, precision: Precision): boolean {
+  #read(bytes: Uint8Array, start: number, end: number, precision: Precision): boolean {
     if (precision !== this.#precision) this.#use(precision);
     const point = Math.max(start, end - this.#decimals);
     // More digits than a double holds exactly only make it larger than the bound.
@@ -49,4 +95,8 @@ export class TimestampReader {
     this.#decimals = decimals;
     this.#unitSec = unitSec;
   }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
 }
