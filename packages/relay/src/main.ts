@@ -1,1 +1,12 @@
-process.exitCode = 0;
+import { packageVersion, runDaemon } from '@weir/common/program';
+import { buildRelay } from './relay.ts';
+import { RELAY_SETTINGS } from './settings.ts';
+
+await runDaemon({
+  name: 'weir-relay',
+  version: packageVersion(import.meta.url),
+  description: 'Takes events over HTTP and UDP, checks them, and appends them to Redis in batches.',
+  spec: RELAY_SETTINGS,
+  process,
+  build: buildRelay,
+});

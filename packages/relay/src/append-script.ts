@@ -1,0 +1,50 @@
+import { formatBatchIdentity } from '@weir/common/batch';
+import type { PartitionKeys } from '@weir/common/keys';
+import { Script, type ScriptArgument } from '@weir/common/redis';
+import type { Redis } from 'ioredis';
+import type { JournalBatch } from './journal.ts';
+import type { LaneAnswer } from './lane.ts';
+
+const APPEND = Script.beside(import.meta.url, 'append');
+
+/** What the append script says; `entryId` only where this very call appended. */
+export interface AppendAnswer extends LaneAnswer {
+  appended: boolean;
+  entryId: string;
+}
+
+export interface Appender {
+  relayId: string;
+  /** Of this start of the relay: 16 hex digits. */
+  incarnation: string;
+}
+
+/** One call of append.lua. Rejects with a RedisFault; whether the batch was appended is then unknown. */
+export async function appendBatch(
+  redis: Redis,
+  keys: PartitionKeys,
+  { relayId, incarnation }: Appender,
+  batch: JournalBatch,
+  oldest: number,
+): Promise<AppendAnswer> {
+  const { sequence, receivedMs, lineCount, lines, idempotencyKey, lineNumbers } = batch;
+  const identity = formatBatchIdentity({ relayId, incarnation, sequence });
+  const fields: ScriptArgument[] = ['b', identity, 't', receivedMs, 'n', lineCount, 'd', lines];
+  if (idempotencyKey !== undefined) fields.push('k', idempotencyKey, 'l', lineNumbers ?? '');
+  return call(redis, keys, [incarnation, sequence, oldest, lineCount, ...fields]);
+}
+
+/** Appends nothing; answers what the partition holds of this incarnation. */
+export async function probe(redis: Redis, keys: PartitionKeys, { incarnation }: Appender): Promise<AppendAnswer> {
+  return call(redis, keys, [incarnation]);
+}
+
+async function call(redis: Redis, keys: PartitionKeys, args: readonly ScriptArgument[]): Promise<AppendAnswer> {
+  const reply = (await APPEND.run(redis, [keys.stream, keys.relays, keys.counters], args)) as [
+    number,
+    number,
+    Buffer,
+    number,
+  ];
+  return { appended: reply[0] === 1, last: reply[1], entryId: reply[2].toString(), redisMs: reply[3] };
+}

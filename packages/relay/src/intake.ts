@@ -1,0 +1,65 @@
+import type { Precision } from '@weir/common/line-protocol';
+import type { Journal } from './journal.ts';
+import type { Arrival, Lane } from './lane.ts';
+import { LineReader, type LinesRead } from './lines.ts';
+import { Receipt } from './receipt.ts';
+import { Router } from './router.ts';
+import type { Stamps } from './stamps.ts';
+
+/**
+ * Where both doors meet: reads the lines of a body and has each accepted one put into its lane. Takes a body whole or
+ * not at all, so a client that is told to come again sends the same body again. Pure.
+ */
+export interface IntakeOptions {
+  lanes: readonly Lane[];
+  journal: Journal;
+  stamps: Stamps;
+  /** The relay's clock, Unix milliseconds. */
+  nowMs: () => number;
+  monotonicMs: () => number;
+}
+
+export interface Taken extends LinesRead {
+  /** Resolves when every accepted line is in Redis. */
+  confirmed: Promise<void>;
+}
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #reader: LineReader;
+  readonly #router: Router;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#reader = new LineReader(options.stamps);
+    this.#router = new Router(options.lanes);
+  }
+
+  /** Whether a body of this size can be held. Timestamps that are added to its lines may take a little more. */
+  hasRoom(bodyBytes: number): boolean {
+    const { journal, lanes } = this.#options;
+    let openBytes = 0;
+    for (const lane of lanes) openBytes += lane.openBytes;
+    return journal.hasRoom(bodyBytes, openBytes);
+  }
+
+  /** For a request, which waits for its lines. Ask `hasRoom` first. */
+  take(body: Buffer, precision: Precision, idempotencyKey?: string): Taken {
+    const receipt = new Receipt();
+    const read = this.#read(body, precision, { receipt, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) });
+    receipt.settle();
+    return { ...read, confirmed: receipt.confirmed };
+  }
+
+  /** For a datagram, for which nobody waits. */
+  takeUnattended(body: Buffer): LinesRead {
+    return this.#read(body, 'ns', {});
+  }
+
+  #read(body: Buffer, precision: Precision, how: Partial<Arrival>): LinesRead {
+    const nowMs = this.#options.nowMs();
+    const monotonicMs = this.#options.monotonicMs();
+    this.#router.begin({ receivedMs: Math.floor(nowMs), monotonicMs, lineNumber: 0, ...how });
+    return this.#reader.read(body, precision, nowMs, this.#router);
+  }
+}

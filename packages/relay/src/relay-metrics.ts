@@ -1,0 +1,173 @@
+import type { RejectReason } from '@weir/common/line-protocol';
+import { Metrics } from '@weir/common/metrics';
+
+/**
+ * What the relay counts. Plain numbers on the way of a line or datagram; they reach the exported counters only when
+ * somebody asks for `/metrics`, because an increment of those costs more than the line itself.
+ */
+export type Door = 'http' | 'udp';
+export const DOORS: readonly Door[] = ['http', 'udp'];
+
+/** What the gauges show, asked for at each scrape. */
+export interface RelayLevels {
+  journalBytes: number;
+  journalUnconfirmedBytes: number;
+  inflightBytes: number;
+}
+
+class DoorCounts {
+  accepted = 0;
+  readonly rejected = new Map<RejectReason, number>();
+}
+
+export class RelayCounts {
+  readonly doors: Readonly<Record<Door, DoorCounts>> = { http: new DoorCounts(), udp: new DoorCounts() };
+  /** Answers to writes, by status. */
+  readonly answers = new Map<number, number>();
+  readonly appendFailures = new Map<string, number>();
+  batchesAppended = 0;
+  batchesAppendedAgain = 0;
+  gapBatches = 0;
+  linesAbandoned = 0;
+  datagrams = 0;
+  datagramsDropped = 0;
+  kernelDrops = 0;
+  readonly appendSeconds: { observe(seconds: number): void };
+
+  constructor(appendSeconds: { observe(seconds: number): void }) {
+    this.appendSeconds = appendSeconds;
+  }
+
+  countLines(door: Door, accepted: number, rejected: ReadonlyMap<RejectReason, number>): void {
+    const counts = this.doors[door];
+    counts.accepted += accepted;
+    for (const [reason, lines] of rejected) counts.rejected.set(reason, (counts.rejected.get(reason) ?? 0) + lines);
+  }
+
+  countAnswer(status: number): void {
+    this.answers.set(status, (this.answers.get(status) ?? 0) + 1);
+  }
+
+  countAppendFailure(code: string): void {
+    this.appendFailures.set(code, (this.appendFailures.get(code) ?? 0) + 1);
+  }
+}
+
+const APPEND_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+export class RelayMetrics extends Metrics {
+  readonly counts: RelayCounts;
+  /** Set by the relay once its parts exist. */
+  levels: () => RelayLevels = () => ({ journalBytes: 0, journalUnconfirmedBytes: 0, inflightBytes: 0 });
+  readonly #syncs: (() => void)[] = [];
+
+  constructor() {
+    super();
+    const appendSeconds = this.histogram({
+      name: 'weir_relay_append_seconds',
+      help: 'Time from sending a batch to Redis to its answer.',
+      buckets: APPEND_BUCKETS,
+    });
+    this.counts = new RelayCounts(appendSeconds);
+    this.#addLineCounters();
+    this.#addTotals();
+    this.#addGauges();
+  }
+
+  override text(): Promise<string> {
+    for (const sync of this.#syncs) sync();
+    return super.text();
+  }
+
+  #addLineCounters(): void {
+    const { doors, answers, appendFailures } = this.counts;
+    const received = this.counter({
+      name: 'weir_relay_lines_received_total',
+      help: 'Lines that came in, blank ones and comments apart: accepted and rejected.',
+      labelNames: ['door'],
+    });
+    const accepted = this.counter({
+      name: 'weir_relay_lines_accepted_total',
+      help: 'Lines that are user events within the limits.',
+      labelNames: ['door'],
+    });
+    const rejected = this.counter({
+      name: 'weir_relay_lines_rejected_total',
+      help: 'Lines that were refused.',
+      labelNames: ['door', 'reason'],
+    });
+    for (const door of DOORS) {
+      this.#follow(
+        () => doors[door].accepted,
+        (lines) => {
+          received.inc({ door }, lines);
+          accepted.inc({ door }, lines);
+        },
+      );
+      this.#followEach(doors[door].rejected, (reason, lines) => {
+        received.inc({ door }, lines);
+        rejected.inc({ door, reason }, lines);
+      });
+    }
+    const writes = this.counter({
+      name: 'weir_relay_writes_total',
+      help: 'Answers to HTTP writes.',
+      labelNames: ['status'],
+    });
+    this.#followEach(answers, (status, requests) => writes.inc({ status: String(status) }, requests));
+    const failures = this.counter({
+      name: 'weir_relay_append_failures_total',
+      help: 'Calls to Redis that failed; the batch is sent again.',
+      labelNames: ['code'],
+    });
+    this.#followEach(appendFailures, (code, calls) => failures.inc({ code }, calls));
+  }
+
+  #addTotals(): void {
+    const { counts } = this;
+    const totals: [string, string, () => number][] = [
+      ['batches_appended', 'Batches that Redis confirmed.', () => counts.batchesAppended],
+      ['batches_appended_again', 'Of these, batches that Redis had lost.', () => counts.batchesAppendedAgain],
+      ['journal_gap_batches', 'Batches that Redis lost and the journal no longer held.', () => counts.gapBatches],
+      ['lines_abandoned', 'Lines not confirmed by Redis when the relay stopped.', () => counts.linesAbandoned],
+      ['udp_datagrams', 'Datagrams received.', () => counts.datagrams],
+      ['udp_datagrams_dropped', 'Datagrams dropped because the journal was full.', () => counts.datagramsDropped],
+      ['udp_kernel_drops', 'Datagrams the kernel dropped because we did not read in time.', () => counts.kernelDrops],
+    ];
+    for (const [name, help, read] of totals) {
+      const counter = this.counter({ name: `weir_relay_${name}_total`, help });
+      this.#follow(read, (more) => counter.inc(more));
+    }
+  }
+
+  #addGauges(): void {
+    const gauges: [string, string, () => number][] = [
+      ['journal_bytes', 'Batches in the journal (--journal-memory).', () => this.levels().journalBytes],
+      ['journal_unconfirmed_bytes', 'Of these, not confirmed.', () => this.levels().journalUnconfirmedBytes],
+      ['inflight_bytes', 'Bodies of requests in hand (--inflight-bytes).', () => this.levels().inflightBytes],
+    ];
+    for (const [name, help, read] of gauges) {
+      this.gauge({ name: `weir_relay_${name}`, help }, (gauge) => gauge.set(read()));
+    }
+  }
+
+  #follow(read: () => number, add: (more: number) => void): void {
+    let seen = 0;
+    add(0);
+    this.#syncs.push(() => {
+      const now = read();
+      add(now - seen);
+      seen = now;
+    });
+  }
+
+  #followEach<K>(counts: ReadonlyMap<K, number>, add: (key: K, more: number) => void): void {
+    const seen = new Map<K, number>();
+    this.#syncs.push(() => {
+      for (const [key, now] of counts) {
+        add(key, now - (seen.get(key) ?? 0));
+        seen.set(key, now);
+      }
+    });
+  }
+}

@@ -1,0 +1,123 @@
+import type { Clock, RedisTime } from '@weir/common/clock';
+import { SettingsError } from '@weir/common/errors';
+import { relaysKey } from '@weir/common/keys';
+import type { Logger } from '@weir/common/logger';
+import { Loop } from '@weir/common/loop';
+import { passingFault, redisFault, redisTimeMs, Script } from '@weir/common/redis';
+import type { Service } from '@weir/common/service';
+import type { Redis } from 'ioredis';
+
+/**
+ * Every second the relay says in Redis that it is alive and up to when all it received is there: a window is sealed
+ * only after each relay that was alive during it has said so. The same report keeps two live processes from sharing an
+ * id, and sets this process's idea of Redis's clock. A clean stop takes the report away; after a crash it stays, and
+ * aggregators wait for the relay to come back, or for `--hold`.
+ */
+export interface RelayReportOptions {
+  redis: Redis;
+  prefix: string;
+  id: string;
+  /** Random, of this start: 16 hex digits. */
+  incarnation: string;
+  clock: Clock;
+  time: RedisTime;
+  /** Every line received before this moment is in Redis; undefined before anything is known. Unix ms of Redis's clock. */
+  drainedMs: () => number | undefined;
+  /** Called with a SettingsError when another process took the id, or with a bug. */
+  fail: (error: unknown) => void;
+  logger: Logger;
+  /** Gives up waiting for a predecessor. */
+  stopping: AbortSignal;
+}
+
+const REPORT = Script.beside(import.meta.url, 'report');
+const REPORT_EVERY_MS = 1_000;
+/** Without a report for this long a relay counts as dead. */
+const DEAD_AFTER_MS = 5_000;
+const LOOK_EVERY_MS = 500;
+const CLOCK_JUMP_MS = 5_000;
+
+export class RelayReport implements Service {
+  readonly #options: RelayReportOptions;
+  readonly #loop: Loop;
+  #startedMs = '';
+
+  constructor(options: RelayReportOptions) {
+    this.#options = options;
+    this.#loop = new Loop({
+      clock: options.clock,
+      intervalMs: REPORT_EVERY_MS,
+      runOnce: () => this.#report(),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  /** Takes the id. Waits for a crashed predecessor to be forgotten; rejects with a SettingsError when it is alive. */
+  async start(): Promise<void> {
+    await this.#outwaitPredecessor();
+    if (this.#options.stopping.aborted) return;
+    await this.#report();
+    await this.#loop.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    if (this.#startedMs === '') return;
+    const { redis, prefix, id, incarnation, logger } = this.#options;
+    try {
+      const field = await redis.hget(relaysKey(prefix), id);
+      // Whoever took the id from us keeps it.
+      if (field?.startsWith(`${incarnation} `)) await redis.hdel(relaysKey(prefix), id);
+    } catch (error) {
+      logger.warn({ err: redisFault(error) }, 'could not sign off: windows may wait for this relay until --hold');
+    }
+  }
+
+  async #outwaitPredecessor(): Promise<void> {
+    const { redis, clock, id, logger, stopping } = this.#options;
+    const first = await this.#read();
+    if (!first || (await redisTimeMs(redis)) - first.lastMs > DEAD_AFTER_MS) return;
+    logger.info({ id }, 'this id was in use a moment ago; waiting whether it still is');
+    for (let waitedMs = 0; waitedMs < DEAD_AFTER_MS && !stopping.aborted; waitedMs += LOOK_EVERY_MS) {
+      await clock.sleep(LOOK_EVERY_MS, stopping);
+      const now = await this.#read();
+      if (!now) return;
+      if (now.incarnation !== first.incarnation || now.lastMs > first.lastMs) throw idTaken(id);
+    }
+  }
+
+  async #read(): Promise<{ incarnation: string; lastMs: number } | undefined> {
+    const { redis, prefix, id } = this.#options;
+    try {
+      const [incarnation, , lastMs] = ((await redis.hget(relaysKey(prefix), id)) ?? '').split(' ');
+      return incarnation === undefined || lastMs === undefined ? undefined : { incarnation, lastMs: Number(lastMs) };
+    } catch (error) {
+      throw redisFault(error);
+    }
+  }
+
+  async #report(): Promise<void> {
+    const { redis, prefix, id, incarnation, clock, time, drainedMs, logger } = this.#options;
+    const sentMs = clock.monotonicMs();
+    const reply = (await REPORT.run(
+      redis,
+      [relaysKey(prefix)],
+      [id, incarnation, this.#startedMs, drainedMs() ?? ''],
+    )) as [Buffer, number, Buffer];
+    const jumpMs = time.observe(reply[1], clock.monotonicMs() - sentMs);
+    if (Math.abs(jumpMs) > CLOCK_JUMP_MS) logger.warn({ jumpMs: Math.round(jumpMs) }, "Redis's clock jumped");
+    if (reply[0].toString() === 'taken') throw idTaken(id);
+    if (this.#startedMs === '') this.#startedMs = String(reply[1]);
+  }
+
+  #onError(error: unknown): void {
+    const { fail, logger } = this.#options;
+    const fault = passingFault(error);
+    if (fault) logger.debug({ err: fault }, 'no report: Redis did not answer');
+    else fail(error);
+  }
+}
+
+function idTaken(id: string): SettingsError {
+  return new SettingsError(`--id: got ${id}, expected a name that no other live relay has`);
+}

@@ -1,0 +1,123 @@
+import { hostname } from 'node:os';
+import { MAX_BATCH_BYTES } from '@weir/common/batch';
+import { DEFAULT_PARTITIONS } from '@weir/common/defaults';
+import { MAX_LINE_BYTES } from '@weir/common/event';
+import { HTTP_SETTINGS } from '@weir/common/http-settings';
+import { DAEMON_SETTINGS } from '@weir/common/program';
+import {
+  addressOrOff,
+  byteSize,
+  duration,
+  integer,
+  keyPrefix,
+  name,
+  redisUrl,
+  text,
+} from '@weir/common/setting-values';
+import { defineSettings, type SettingsOf, setting } from '@weir/common/settings';
+
+/** The settings of weir-relay. The number of partitions is agreed through Redis; the others are this process's own. */
+export const RELAY_SETTINGS = defineSettings({
+  redis: setting({
+    flag: 'redis <url>',
+    env: 'WEIR_REDIS',
+    description: 'Redis with the streams',
+    parse: redisUrl,
+    default: 'redis://127.0.0.1:6379',
+  }),
+  prefix: setting({
+    flag: 'prefix <text>',
+    env: 'WEIR_PREFIX',
+    description: 'what all Redis keys begin with',
+    parse: keyPrefix,
+    default: 'weir',
+  }),
+  http: setting({
+    flag: 'http <addr|off>',
+    env: 'WEIR_RELAY_HTTP',
+    description: 'writes, health and metrics',
+    parse: addressOrOff,
+    default: '127.0.0.1:9600',
+  }),
+  udp: setting({
+    flag: 'udp <addr|off>',
+    env: 'WEIR_RELAY_UDP',
+    description: 'lines, best effort',
+    parse: addressOrOff,
+    default: '127.0.0.1:9601',
+  }),
+  id: setting({
+    flag: 'id <name>',
+    env: 'WEIR_RELAY_ID',
+    description: 'one per live relay',
+    parse: name,
+    default: hostname(),
+  }),
+  data: setting({
+    flag: 'data <dir>',
+    env: 'WEIR_RELAY_DATA',
+    description: 'where a journal on disk will live; this version keeps its journal in memory',
+    parse: text('the path of a directory'),
+    default: 'weir-data/relay',
+  }),
+  partitions: setting({
+    flag: 'partitions <n>',
+    env: 'WEIR_PARTITIONS',
+    description: 'partitions of the deployment',
+    parse: integer(1, 1024),
+    default: String(DEFAULT_PARTITIONS),
+  }),
+  lingerMs: setting({
+    flag: 'linger <duration>',
+    env: 'WEIR_RELAY_LINGER',
+    description: 'how long an open batch waits for more lines',
+    parse: duration({ maxMs: 10_000 }),
+    default: '2ms',
+  }),
+  batchBytes: setting({
+    flag: 'batch-bytes <bytes>',
+    env: 'WEIR_RELAY_BATCH_BYTES',
+    description: 'a batch is closed before it grows beyond this',
+    parse: byteSize({ minBytes: 2 * MAX_LINE_BYTES, maxBytes: MAX_BATCH_BYTES }),
+    default: '512KiB',
+  }),
+  journalMemoryBytes: setting({
+    flag: 'journal-memory <bytes>',
+    env: 'WEIR_RELAY_JOURNAL_MEMORY',
+    description: 'batches kept to send again; full of unconfirmed ones: 503, datagrams dropped',
+    parse: byteSize({ minBytes: MAX_BATCH_BYTES }),
+    default: '64MiB',
+  }),
+  bodyLimitBytes: setting({
+    flag: 'body-limit <bytes>',
+    env: 'WEIR_RELAY_BODY_LIMIT',
+    description: 'one HTTP body after decoding; beyond: 413',
+    parse: byteSize({ minBytes: 1024, maxBytes: 2 ** 30 }),
+    default: '32MiB',
+  }),
+  inflightBytes: setting({
+    flag: 'inflight-bytes <bytes>',
+    env: 'WEIR_RELAY_INFLIGHT_BYTES',
+    description: 'all HTTP bodies in hand; beyond: 503',
+    parse: byteSize({ minBytes: 1024 }),
+    default: '256MiB',
+  }),
+  appendTimeoutMs: setting({
+    flag: 'append-timeout <duration>',
+    env: 'WEIR_RELAY_APPEND_TIMEOUT',
+    description: 'how long a request waits for Redis; beyond: 503',
+    parse: duration({ minMs: 10, maxMs: 600_000 }),
+    default: '5s',
+  }),
+  udpReceiveBufferBytes: setting({
+    flag: 'udp-receive-buffer <bytes>',
+    env: 'WEIR_RELAY_UDP_RECEIVE_BUFFER',
+    description: 'what the kernel holds of datagrams not read yet; beyond: dropped and counted',
+    parse: byteSize({ minBytes: 4096, maxBytes: 2 ** 30 }),
+    default: '8MiB',
+  }),
+  ...HTTP_SETTINGS,
+  ...DAEMON_SETTINGS,
+});
+
+export type RelaySettings = SettingsOf<typeof RELAY_SETTINGS>;

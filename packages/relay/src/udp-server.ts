@@ -1,0 +1,114 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { WeirError } from '@weir/common/errors';
+import type { Logger } from '@weir/common/logger';
+import type { Service } from '@weir/common/service';
+import { type Address, formatAddress } from '@weir/common/setting-values';
+import { kernelDrops } from './kernel-drops.ts';
+
+/**
+ * The relay's UDP door: the socket and nothing else. A datagram holds one or more lines and never gets a reply. What the
+ * kernel drops because it was not read in time nobody can bring back, so it is counted and said, with the remedy.
+ */
+export interface UdpServerOptions {
+  address: Address;
+  /** What the kernel should hold for us; it may grant less. */
+  receiveBufferBytes: number;
+  onDatagram: (datagram: Buffer) => void;
+  onKernelDrops: (datagrams: number) => void;
+  logger: Logger;
+}
+
+const LOOK_AT_DROPS_EVERY_MS = 1_000;
+
+export class UdpServer implements Service {
+  readonly #options: UdpServerOptions;
+  readonly #socket: Socket;
+  #dropsTimer: NodeJS.Timeout | undefined;
+  #drops = 0;
+  #bound = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: UdpServerOptions) {
+    this.#options = options;
+    this.#socket = createSocket({
+      type: isIPv6(options.address.host) ? 'udp6' : 'udp4',
+      recvBufferSize: options.receiveBufferBytes,
+    });
+    this.#socket.on('message', options.onDatagram);
+  }
+
+  /** The address really bound; the wanted one until `start` has resolved. */
+  address(): string {
+    if (!this.#bound) return formatAddress(this.#options.address);
+    const { address, port } = this.#socket.address();
+    return formatAddress({ host: address, port });
+  }
+
+  async start(): Promise<void> {
+    const { address, logger } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      const failed = (error: NodeJS.ErrnoException) => {
+        const message = `cannot listen on udp ${formatAddress(address)}: ${error.code ?? error.message}`;
+        reject(new WeirError('udp-listen', message, error.code === 'EADDRINUSE', { cause: error }));
+      };
+      this.#socket.once('error', failed);
+      this.#socket.bind({ address: address.host, port: address.port }, () => {
+        this.#socket.off('error', failed);
+        this.#socket.on('error', (error) => logger.error({ err: error }, 'udp socket error'));
+        this.#bound = true;
+        resolve();
+      });
+    });
+    this.#checkBuffer();
+    this.#drops = this.#readDrops() ?? 0;
+    this.#dropsTimer = setInterval(() => this.#lookAtDrops(), LOOK_AT_DROPS_EVERY_MS);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    clearInterval(this.#dropsTimer);
+    if (this.#bound) this.#lookAtDrops();
+    this.#bound = false;
+    await new Promise<void>((resolve) => this.#socket.close(resolve));
+  }
+
+  #checkBuffer(): void {
+    const { receiveBufferBytes, logger } = this.#options;
+    // Linux reports twice what it granted: the other half is for its own books.
+    const grantedBytes = this.#socket.getRecvBufferSize() / 2;
+    if (grantedBytes >= receiveBufferBytes) return;
+    logger.warn(
+      { wantedBytes: receiveBufferBytes, grantedBytes },
+      `the kernel grants a smaller UDP receive buffer; sysctl -w net.core.rmem_max=${receiveBufferBytes} allows it`,
+    );
+  }
+
+  #lookAtDrops(): void {
+    const drops = this.#readDrops();
+    if (drops === undefined || drops <= this.#drops) return;
+    const more = drops - this.#drops;
+    this.#drops = drops;
+    this.#options.onKernelDrops(more);
+    this.#options.logger.warn(
+      { datagrams: more },
+      'the kernel dropped datagrams: raise --udp-receive-buffer and net.core.rmem_max, or add a relay',
+    );
+  }
+
+  #readDrops(): number | undefined {
+    const { port, family } = this.#socket.address();
+    try {
+      return kernelDrops(readFileSync(family === 'IPv6' ? '/proc/net/udp6' : '/proc/net/udp', 'latin1'), port);
+    } catch (error) {
+      // Not a Linux, or a sandbox without /proc: then nobody knows.
+      if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+      return undefined;
+    }
+  }
+}
