@@ -230,6 +230,7 @@ class Aggregator implements Service {
       incarnation: this.#incarnation,
       stores,
       membership: this.#membership,
+      observer: this.#observer,
       clock: this.#clock,
       limits: this.#limits,
       identity,

@@ -14,6 +14,7 @@ import { Folder } from './folder.ts';
 import type { IdentityMode } from './identity.ts';
 import { NONCE_BYTES } from './log-codec.ts';
 import type { Membership } from './membership.ts';
+import type { Observer } from './observer.ts';
 import { PartitionMemory } from './partition-memory.ts';
 import { PartitionWorker } from './partition-worker.ts';
 import type { PublishTimes } from './publish-plan.ts';
@@ -34,6 +35,7 @@ export interface PartitionsOptions {
   incarnation: string;
   stores: readonly PartitionStore[];
   membership: Membership;
+  observer: Observer;
   clock: Clock;
   limits: FoldLimits;
   identity: IdentityMode;
@@ -64,11 +66,12 @@ export class Partitions implements Service {
   readonly #options: PartitionsOptions;
   readonly #loop: Loop;
   readonly #running = new Map<number, Running>();
-  #epoch = 0;
+  /** How often the shared connection was lost. */
+  #losses = 0;
 
   constructor(options: PartitionsOptions) {
     this.#options = options;
-    options.commands.on('close', () => this.#epoch++);
+    options.commands.on('close', () => this.#losses++);
     this.#loop = new Loop({
       clock: options.clock,
       intervalMs: CHECK_EVERY_MS,
@@ -117,9 +120,11 @@ export class Partitions implements Service {
   }
 
   async #begin(store: PartitionStore): Promise<void> {
-    const { clock, logger, fail, times, metrics, windowMemoryBytes, membership, commands } = this.#options;
+    const { clock, logger, fail, times, metrics, windowMemoryBytes, membership, observer, commands } = this.#options;
     const { partition } = store;
     const reader = this.#openReader(partition);
+    let readerLosses = 0;
+    reader.on('close', () => readerLosses++);
     const memory = new PartitionMemory({ store, newSeed: () => randomBytes(8).toString('hex') });
     const turns = new Turns();
     const folder = this.#folder(store, memory);
@@ -147,7 +152,7 @@ export class Partitions implements Service {
       readBytes: READ_BYTES,
       maxDeliveries: MAX_DELIVERIES,
       alive: () => ({ consumers: membership.ids, incarnations: membership.incarnations }),
-      epoch: () => this.#epoch,
+      epoch: () => this.#losses + readerLosses,
       events: {
         claimed: (entries) => metrics.claimed.inc(entries),
         lost: (entries) => metrics.lost.inc(entries),
@@ -162,6 +167,7 @@ export class Partitions implements Service {
       turns,
       clock,
       times,
+      firstOpenedMs: (startSec) => observer.windows.get(startSec)?.openedMs,
       intervalMs: PUBLISH_EVERY_MS,
       maxBytes: () => windowMemoryBytes / Math.max(1, this.#running.size),
       events: {
@@ -223,7 +229,6 @@ export class Partitions implements Service {
       blockMs: BLOCK_MS,
       onError: (error) => logger.debug({ err: error, partition }, 'reader connection'),
     });
-    reader.on('close', () => this.#epoch++);
     // Reads fail until it is there, and the worker tries again; nothing waits for it.
     connectRedis(reader, CONNECT_TIMEOUT_MS).catch((error) =>
       logger.debug({ err: error, partition }, 'reader connection'),

@@ -20,6 +20,8 @@ export interface PublisherOptions {
   turns: Turns;
   clock: Clock;
   times: PublishTimes;
+  /** When the window's first event was folded in any partition, as far as is known: grace counts from then in all. */
+  firstOpenedMs: (startSec: number) => number | undefined;
   intervalMs: number;
   /** Window state that may stay in memory for this partition. */
   maxBytes: () => number;
@@ -59,9 +61,13 @@ export class Publisher implements Service {
   }
 
   async runOnce(signal: AbortSignal): Promise<void> {
-    const { store, memory, times, events, turns, maxBytes } = this.#options;
+    const { store, memory, times, events, turns, maxBytes, firstOpenedMs } = this.#options;
     const { nowMs, windows } = await store.dirtyWindows();
-    for (const startSec of windowsToPublish(windows, this.#lastPublishedMs, nowMs, times)) {
+    const dirty = windows.map(({ startSec, meta }) => {
+      const openedMs = Math.min(meta?.openedMs ?? nowMs, firstOpenedMs(startSec) ?? nowMs);
+      return { startSec, meta: meta && { ...meta, openedMs } };
+    });
+    for (const startSec of windowsToPublish(dirty, this.#lastPublishedMs, nowMs, times)) {
       if (signal.aborted) return;
       // In turn with the folds: between two of them the log stands still at the version that memory has.
       if (await turns.take(() => this.#publish(startSec))) {

@@ -38,6 +38,8 @@ export function openRedis({ url, name, blockMs = 0, commandTimeoutMs = 5_000, on
     // Above the command's own deadline: this one is for half-open sockets, on which nothing ever comes again.
     socketTimeout: deadlineMs + 1_000,
     connectTimeout: commandTimeoutMs,
+    // Closing a connection that is gone already needs no patience: the default keeps the process up for two seconds.
+    disconnectTimeout: 100,
     retryStrategy: (attempt) => Math.min(1_000, 50 * 2 ** Math.min(attempt, 5)) * (0.5 + Math.random() / 2),
   });
   redis.on('error', (error) => onError?.(error));
