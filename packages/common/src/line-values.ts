@@ -20,7 +20,7 @@ export function isNumber(bytes: Uint8Array, start: number, end: number): boolean
   if (digits === 0) return false;
   if (at < end && (bytes[at]! | 0x20) === 0x65) {
     at++;
-    if (bytes[at] === 0x2b || bytes[at] === 0x2d) at++;
+    if (at < end && (bytes[at] === 0x2b || bytes[at] === 0x2d)) at++;
     const exponent = afterDigits(bytes, at, end);
     if (exponent === at) return false;
     at = exponent;

@@ -19,19 +19,21 @@ export interface Appender {
   incarnation: string;
 }
 
-/** One call of append.lua. Rejects with a RedisFault; whether the batch was appended is then unknown. */
+/**
+ * One call of append.lua; `afterGap` lets it leave out sequences that the relay can no longer send. Rejects with a RedisFault; whether the batch was appended is then unknown.
+ */
 export async function appendBatch(
   redis: Redis,
   keys: PartitionKeys,
   { relayId, incarnation }: Appender,
   batch: JournalBatch,
-  oldest: number,
+  afterGap: boolean,
 ): Promise<AppendAnswer> {
   const { sequence, receivedMs, lineCount, lines, idempotencyKey, lineNumbers } = batch;
   const identity = formatBatchIdentity({ relayId, incarnation, sequence });
   const fields: ScriptArgument[] = ['b', identity, 't', receivedMs, 'n', lineCount, 'd', lines];
   if (idempotencyKey !== undefined) fields.push('k', idempotencyKey, 'l', lineNumbers ?? '');
-  return call(redis, keys, [incarnation, sequence, oldest, lineCount, ...fields]);
+  return call(redis, keys, [incarnation, sequence, afterGap ? 'gap' : 'next', lineCount, ...fields]);
 }
 
 /** Appends nothing; answers what the partition holds of this incarnation. */

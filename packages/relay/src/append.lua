@@ -4,10 +4,10 @@ Appends one batch to a partition's stream, exactly once however often it is sent
 Without the flag allow-oom, so that Redis refuses it before its first line when memory is short: never half of it.
 
 KEYS  stream, relays, counters
-ARGV  incarnation, sequence, oldest, lines, field, value, field, value …    append
-      incarnation                                                           append nothing, only answer
-Appends only the sequence after the last one it has of this incarnation; or `oldest`, the first the relay can still
-send, when it has none of those before: they are lost. Anything else changes nothing, and the answer tells the relay
+ARGV  incarnation, sequence, 'next' or 'gap', lines, field, value, field, value …    append
+      incarnation                                                                    append nothing, only answer
+Appends only the sequence after the last one it has of this incarnation; with 'gap' any later one too, because the relay
+has learned that those between are lost on both sides. Anything else changes nothing, and the answer tells the relay
 where to go on.
 Reply {1 if this call appended or 0, last sequence of the incarnation (0: none), entry id or '', now ms}
 ]]
@@ -32,7 +32,7 @@ if not sequence then
   end
   return { 0, last, '', nowMs }
 end
-if sequence ~= last + 1 and not (sequence == tonumber(ARGV[3]) and last < sequence) then
+if sequence ~= last + 1 and not (ARGV[3] == 'gap' and last < sequence) then
   return { 0, last, '', nowMs }
 end
 

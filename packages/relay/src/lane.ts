@@ -48,7 +48,8 @@ export interface Arrival {
 }
 
 export type LaneStep =
-  | { kind: 'append'; batch: JournalBatch; oldest: number }
+  /** `afterGap`: Redis holds none of those before it, and the journal no longer does either. */
+  | { kind: 'append'; batch: JournalBatch; afterGap: boolean }
   | { kind: 'probe' }
   /** Infinity: until something happens. */
   | { kind: 'wait'; ms: number };
@@ -112,6 +113,11 @@ export class Lane {
     return this.#buffer.length;
   }
 
+  /** Of the batch that was closed last; 0 before the first. */
+  get lastSequence(): number {
+    return this.#closed;
+  }
+
   /** The last call failed: nobody knows when the next one will do better. */
   get failing(): boolean {
     return this.#failures > 0;
@@ -154,10 +160,11 @@ export class Lane {
       this.#close();
     }
     if (this.#held < this.#closed) {
-      const oldest = journal.oldest(partition);
-      const batch = journal.read(partition, Math.max(this.#held + 1, oldest))!;
+      const sequence = Math.max(this.#held + 1, journal.oldest(partition));
+      const batch = journal.read(partition, sequence)!;
       this.#inFlight = batch;
-      return { kind: 'append', batch, oldest };
+      // A gap is only ever left knowingly: Redis has said that it holds less than the journal reaches back to.
+      return { kind: 'append', batch, afterGap: sequence > this.#held + 1 };
     }
     const probeDueMs = this.#contactAtMs + probeEveryMs;
     if (nowMs >= probeDueMs) {

@@ -126,7 +126,7 @@ export class Publisher implements Service {
       call: async (step) => {
         if (step.kind === 'probe') return probe(redis, keys, appender);
         const sentMs = clock.monotonicMs();
-        const answer = await appendBatch(redis, keys, appender, step.batch, step.oldest);
+        const answer = await appendBatch(redis, keys, appender, step.batch, step.afterGap);
         counts.appendSeconds.observe((clock.monotonicMs() - sentMs) / 1_000);
         this.#recovered();
         return answer;

@@ -1,0 +1,109 @@
+import type { LineScanner, Precision } from '@weir/common/line-protocol';
+import { LineReader, type LineTaker } from '@weir/relay/lines';
+import { Stamps } from '@weir/relay/stamps';
+
+const NOW_MS = 1_478_507_534_415;
+
+/** Writes down what it is given, as the line that would end up in a batch. */
+class Notebook implements LineTaker {
+  readonly lines: string[] = [];
+
+  take(source: Buffer, start: number, end: number, _: LineScanner, lineNumber: number): void {
+    this.lines.push(`${lineNumber}: ${source.toString('utf8', start, end)}`);
+  }
+
+  takeStamped(
+    source: Buffer,
+    start: number,
+    end: number,
+    sec: number,
+    nanos: number,
+    _: LineScanner,
+    lineNumber: number,
+  ): void {
+    this.lines.push(`${lineNumber}: ${source.toString('utf8', start, end)} ${sec}.${String(nanos).padStart(9, '0')}`);
+  }
+}
+
+function read(body: string | Buffer, precision: Precision = 'ns') {
+  const notebook = new Notebook();
+  const result = new LineReader(new Stamps(7)).read(Buffer.from(body), precision, NOW_MS, notebook);
+  return { ...result, lines: notebook.lines };
+}
+
+const good = 'event_type=a,product=b value=u 5';
+
+test('good lines are taken as they are, without the spaces around them', () => {
+  expect(read(`${good}\n  ${good}  \r\n\n# comment\n${good}`)).toMatchObject({
+    accepted: 3,
+    rejected: 0,
+    lines: [`1: ${good}`, `2: ${good}`, `5: ${good}`],
+  });
+});
+
+test.each(['', '\n', '\n\r\n  \n#\n'])('a body without lines has none: %j', (body) => {
+  expect(read(body)).toMatchObject({ accepted: 0, rejected: 0, rejections: [], lines: [] });
+});
+
+test('timestamps become nanoseconds', () => {
+  expect(read('event_type=a,product=b value=u   1478507534  ', 's').lines).toEqual([
+    '1: event_type=a,product=b value=u 1478507534.000000000',
+  ]);
+});
+
+test('a line without a timestamp gets the present, each its own', () => {
+  expect(read('event_type=a,product=b value=u\nevent_type=a,product=b value=u ', 's').lines).toEqual([
+    '1: event_type=a,product=b value=u 1478507534.415000007',
+    '2: event_type=a,product=b value=u 1478507534.415001007',
+  ]);
+});
+
+test('bad lines are rejected one by one, with number and reason, and their neighbours kept', () => {
+  const body = [good, 'half,a li', '', good, 'cpu usage=1', 'event_type=a,product=b value=u\0', good].join('\n');
+  expect(read(body)).toEqual({
+    accepted: 3,
+    rejected: 3,
+    rejections: [
+      { line: 2, reason: 'syntax', detail: expect.any(String) },
+      { line: 5, reason: 'other-line', detail: expect.any(String) },
+      { line: 6, reason: 'control-character', detail: expect.any(String) },
+    ],
+    byReason: new Map([
+      ['syntax', 1],
+      ['other-line', 1],
+      ['control-character', 1],
+    ]),
+    lines: [`1: ${good}`, `4: ${good}`, `7: ${good}`],
+  });
+});
+
+test('a timestamp may be five minutes ahead and no more', () => {
+  const at = (ms: number) => `event_type=a,product=b value=u ${ms}`;
+  expect(read(at(NOW_MS + 300_000), 'ms')).toMatchObject({ accepted: 1 });
+  expect(read(at(NOW_MS + 300_001), 'ms').rejections).toEqual([
+    { line: 1, reason: 'future', detail: 'the timestamp is more than 5 minutes ahead' },
+  ]);
+  expect(read(at(0), 'ms')).toMatchObject({ accepted: 1 });
+  expect(read(at(-1), 'ms').rejections).toMatchObject([{ reason: 'past' }]);
+});
+
+test('of many bad lines the first twenty are told and all are counted', () => {
+  const { rejected, rejections, byReason } = read('bad\n'.repeat(50));
+  expect(rejected).toBe(50);
+  expect(rejections.map(({ line }) => line)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+  expect(byReason.get('syntax')).toBe(50);
+});
+
+test('one huge line is one rejected line', () => {
+  const body = Buffer.alloc(10_000_000, 'x');
+  expect(read(Buffer.concat([body, Buffer.from(`\n${good}`)]))).toMatchObject({
+    accepted: 1,
+    rejections: [{ line: 1, reason: 'too-long' }],
+  });
+});
+
+test('what one body brought is forgotten at the next', () => {
+  const reader = new LineReader(new Stamps(7));
+  reader.read(Buffer.from('bad'), 'ns', NOW_MS, new Notebook());
+  expect(reader.read(Buffer.from(good), 'ns', NOW_MS, new Notebook())).toMatchObject({ accepted: 1, rejected: 0 });
+});
