@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 --[[
 Ends a write. It counts only if its intent still stands: then nobody else wrote the window meanwhile. A writer that finds
-its intent revoked takes every confirmation back, because what it wrote may have come after another's write.
+its intent revoked takes every confirmation back, because what it wrote may have come after another's write; and the
+intent that stands instead is revoked in turn, because that writer may have read the sink back before.
 
 KEYS  the sink's books of the window
 ARGV  incarnation, intent, outcome: 'confirmed' | 'settled' | 'checked' | 'cancelled' | 'abandoned', then field, value …
@@ -17,6 +18,7 @@ if redis.call('HGET', KEYS[1], 'intent') ~= ARGV[1] .. ' ' .. ARGV[2] then
         redis.call('HDEL', KEYS[1], field)
       end
     end
+    redis.call('HDEL', KEYS[1], 'intent')
     redis.call('HSET', KEYS[1], 'abandoned', now)
   end
   return 'revoked'
