@@ -53,6 +53,8 @@ export interface PartitionWorkerEvents {
 const PAGE_ENTRIES = 64;
 const RETRY_MS = 200;
 const MAX_READ_ENTRIES = 1024;
+const FINISH_ATTEMPTS = 5;
+const FINISH_PAUSE_MS = 50;
 
 export class PartitionWorker implements Service {
   readonly #options: PartitionWorkerOptions;
@@ -100,11 +102,27 @@ export class PartitionWorker implements Service {
       }
     }
     try {
-      await this.#landed();
+      // Where Redis does not answer there is no finishing, only waiting for nothing.
+      await (recovering ? this.#landed() : this.#finish());
     } catch (error) {
       if (!passingFault(error)) throw error;
       logger.warn({ err: error, partition }, 'what became of the last fold is unknown; its entries may stay pending');
     }
+  }
+
+  /**
+   * Folds what is in hand, and what stayed pending because others kept folding first: they would have to wait for it to
+   * be idle for long enough to be claimed. They go on meanwhile, so it may take some tries.
+   */
+  async #finish(): Promise<void> {
+    const { source, clock, consumer, logger, partition } = this.#options;
+    await this.#landed();
+    for (let attempt = 1; attempt <= FINISH_ATTEMPTS; attempt++) {
+      await this.#recover();
+      if (!(await source.pendingByConsumer()).has(consumer)) return;
+      await clock.sleep(FINISH_PAUSE_MS);
+    }
+    logger.warn({ partition }, 'left pending entries behind: others kept folding first');
   }
 
   async #recover(): Promise<void> {
