@@ -110,9 +110,10 @@ class Aggregator implements Service {
     this.#sealer = this.#buildSealer(shared);
     this.#server = this.#buildServer();
     this.#parts = new ServiceGroup([
+      // First, so that health is answered also while the others wait for Redis.
+      ...(this.#server ? [this.#server] : []),
       redisService({ redis: this.#redis, logger, stopping }),
       this.#agreement(),
-      ...(this.#server ? [this.#server] : []),
       this.#membership,
       this.#observer,
       this.#flushers,
