@@ -1,0 +1,92 @@
+import { CONSUMER_GROUP, partitionKeys } from '@weir/common/keys';
+import type { Redis } from 'ioredis';
+
+/**
+ * The books of one partition as Redis holds them, and beside them what is not folded yet, measured from the stream
+ * itself and not from the books. All in lines, read in one transaction: they must balance whenever they are looked at.
+ */
+export interface Books {
+  received: number;
+  counted: number;
+  duplicate: number;
+  /** By reason; reasons that never came are absent. */
+  dead: Readonly<Record<string, number>>;
+  unfolded: number;
+}
+
+type RawEntry = [id: string, fields: string[]];
+
+export async function readBooks(client: Redis, prefix: string, partitions: number): Promise<Books[]> {
+  return Promise.all(Array.from({ length: partitions }, (_, partition) => readPartition(client, prefix, partition)));
+}
+
+/** What came in is what went somewhere. */
+export function expectBalanced(books: readonly Books[]): void {
+  for (const { received, counted, duplicate, dead, unfolded } of books) {
+    expect(counted + duplicate + sum(Object.values(dead)) + unfolded).toBe(received);
+  }
+}
+
+/** The sums over all partitions; each of them must balance. */
+export function totalBooks(books: readonly Books[]): Books {
+  expectBalanced(books);
+  const dead = new Map<string, number>();
+  for (const partition of books) {
+    for (const [reason, lines] of Object.entries(partition.dead)) dead.set(reason, (dead.get(reason) ?? 0) + lines);
+  }
+  return {
+    received: sum(books.map(({ received }) => received)),
+    counted: sum(books.map(({ counted }) => counted)),
+    duplicate: sum(books.map(({ duplicate }) => duplicate)),
+    dead: Object.fromEntries(dead),
+    unfolded: sum(books.map(({ unfolded }) => unfolded)),
+  };
+}
+
+async function readPartition(client: Redis, prefix: string, partition: number): Promise<Books> {
+  const { counters, stream } = partitionKeys(prefix, partition);
+  const replies = await client
+    .multi()
+    .hgetall(counters)
+    .xrange(stream, '-', '+')
+    .xinfo('GROUPS', stream)
+    .xpending(stream, CONSUMER_GROUP, '-', '+', 1_000_000)
+    .exec();
+  const [fields, entries, groups, pending] = replies!;
+  const held = fields![1] as Record<string, string>;
+  const count = (field: string) => Number(held[field] ?? 0);
+  const dead = Object.keys(held).filter((field) => field.startsWith('dead:'));
+  return {
+    received: count('received'),
+    counted: count('counted'),
+    duplicate: count('duplicate'),
+    dead: Object.fromEntries(dead.map((field) => [field.slice('dead:'.length), count(field)])),
+    unfolded: unfoldedLines(
+      entries![1] as RawEntry[],
+      // Without a stream, or a group, the last two are errors: then nothing was ever delivered.
+      groups![0] ? undefined : lastDelivered(groups![1] as (string | number)[][]),
+      pending![0] ? [] : (pending![1] as [string, ...unknown[]][]).map(([id]) => id),
+    ),
+  };
+}
+
+function unfoldedLines(entries: readonly RawEntry[], delivered: string | undefined, pending: readonly string[]) {
+  const held = new Set(pending);
+  const unfolded = entries.filter(([id]) => held.has(id) || delivered === undefined || isAfter(id, delivered));
+  return sum(unfolded.map(([, fields]) => Number(fields[fields.indexOf('n') + 1])));
+}
+
+function lastDelivered(groups: readonly (string | number)[][]): string | undefined {
+  const group = groups.find((info) => info[info.indexOf('name') + 1] === CONSUMER_GROUP);
+  return group && String(group[group.indexOf('last-delivered-id') + 1]);
+}
+
+function isAfter(id: string, other: string): boolean {
+  const [ms, sequence] = id.split('-').map(Number) as [number, number];
+  const [otherMs, otherSequence] = other.split('-').map(Number) as [number, number];
+  return ms > otherMs || (ms === otherMs && sequence > otherSequence);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
