@@ -1,0 +1,87 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DaemonName, Environment, PROGRAMS } from '../support/daemon.ts';
+import { startInfluxd } from '../support/influxd.ts';
+import { type Region, startRegion } from '../support/region.ts';
+import { runProgram } from '../support/run-program.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+/** How the programs answer settings that cannot be used: one line with setting, value and what was expected, exit 78. */
+describe.each<DaemonName>(['weir-relay', 'weir-aggregator'])('%s', (program) => {
+  test.each<{ what: string; args: string[]; env?: Environment; line: RegExp }>([
+    { what: 'a bad value', args: ['--partitions', 'many'], line: /--partitions: got "many", expected .*1/ },
+    { what: 'a bad variable', args: [], env: { WEIR_PARTITIONS: '0' }, line: /WEIR_PARTITIONS: got "0", expected / },
+    { what: 'an unknown flag', args: ['--colour', 'red'], line: /"--colour": unknown flag, expected / },
+  ])('refuses $what', async ({ args, env, line }) => {
+    await expectRefused(program, args, line, env);
+  });
+
+  test('refuses an unknown key in its config file', async () => {
+    const file = join(await tempDir('config'), 'weir.yaml');
+    await writeFile(file, 'colour: red\n');
+    await expectRefused(program, ['--config', file], /"colour" in .*weir\.yaml: unknown key, expected /);
+  });
+});
+
+test.each<keyof typeof PROGRAMS>(['weir-relay', 'weir-aggregator', 'weir'])(
+  '%s tells what it takes, and its version',
+  async (program) => {
+    const [help, version] = await Promise.all([runProgram(program, ['--help']), runProgram(program, ['--version'])]);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout).toMatch(program === 'weir' ? /^ +lag .*\n(?:.*\n)*? +pending /m : /^ +--redis <url> /m);
+    expect(version).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: '' });
+  },
+);
+
+describe('beside a deployment that runs', () => {
+  let region: Region;
+
+  beforeAll(async () => {
+    region = await startRegion({ influxds: [await startInfluxd()], relays: 1, aggregators: 1 });
+  });
+
+  test.each([
+    { setting: '--window', here: '30s', there: '1m' },
+    { setting: '--identity', here: 'arrival', there: 'content' },
+  ])('an aggregator with another $setting than recorded names both values', async ({ setting, here, there }) => {
+    const args = [...region.aggregatorSettings('other'), setting, here];
+    await expectRefused('weir-aggregator', args, bothValues(setting, here, there));
+  });
+
+  test('an aggregator with other sinks than recorded names both lists', async () => {
+    const args = [...region.aggregatorSettings('other'), '--sink', `${region.influxds[0]!.url}?db=weir&name=az9`];
+    await expectRefused('weir-aggregator', args, bothValues('--sink', 'az1,az9', 'az1'));
+  });
+
+  test('a relay with another --partitions than recorded names both values', async () => {
+    const args = [...region.relaySettings('other', await tempDir('other')), '--partitions', '5'];
+    await expectRefused('weir-relay', args, bothValues('--partitions', '5', '8'));
+  });
+
+  test('a second live process with the same id is refused, and the first goes on', async () => {
+    await Promise.all([
+      expectRefused('weir-aggregator', region.aggregatorSettings('aggregator-1'), /--id.*aggregator-1.*live/),
+      expectRefused('weir-relay', region.relaySettings('relay-1', await tempDir('other')), /--id.*relay-1.*live/),
+    ]);
+    for (const daemon of [...region.relays, ...region.aggregators]) {
+      expect((await daemon.get('/readyz')).status).toBe(200);
+    }
+  });
+});
+
+function bothValues(setting: string, here: string, there: string): RegExp {
+  return new RegExp(`${setting}: got ${here}, expected ${there}, which deployment "weir" has recorded`);
+}
+
+async function expectRefused(
+  program: DaemonName,
+  args: readonly string[],
+  line: RegExp,
+  env?: Environment,
+): Promise<void> {
+  const { code, stdout, stderr } = await runProgram(program, args, env);
+  // Once it has begun to start it also logs, in JSON.
+  const said = stderr.split('\n').filter((text) => text !== '' && !text.startsWith('{'));
+  expect({ code, stdout, said }).toEqual({ code: 78, stdout: '', said: [expect.stringMatching(line)] });
+  expect(said[0]).toMatch(new RegExp(`^${program}: `));
+}
