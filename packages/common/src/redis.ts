@@ -33,7 +33,8 @@ export function openRedis({ url, name, blockMs = 0, commandTimeoutMs = 5_000, on
     connectionName: name,
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
-    maxRetriesPerRequest: null,
+    // What was under way when the connection broke is rejected then and there; null would leave it to commandTimeout.
+    maxRetriesPerRequest: 0,
     commandTimeout: deadlineMs,
     // Above the command's own deadline: this one is for half-open sockets, on which nothing ever comes again.
     socketTimeout: deadlineMs + 1_000,
