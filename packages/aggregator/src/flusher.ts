@@ -183,13 +183,15 @@ export class Flusher implements Service {
     const { books, finals, writer, events, logger, sinkName, readable, settleTimes, time, observer } = this.#options;
     const finalMs = observer.finals.get(startSec);
     if (finalMs === undefined) return;
-    const step = nextSettleStep(await books.read(startSec), finalMs, readable, time.nowMs(), settleTimes);
+    const known = await books.read(startSec);
+    const step = nextSettleStep(known, finalMs, readable, time.nowMs(), settleTimes);
     switch (step.kind) {
       case 'wait':
         this.#settleAtMs.set(startSec, step.untilMs);
         return;
       case 'done':
-        await books.finish(startSec, 'settled');
+        // Whoever finished it first said why.
+        if (!known.done) await books.finish(startSec, 'settled');
         this.#settleAtMs.set(startSec, Number.POSITIVE_INFINITY);
         return;
       case 'give-up':
