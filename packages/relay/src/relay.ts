@@ -21,9 +21,12 @@ import { WriteRoutes } from './write-routes.ts';
  * requests in hand get their answers; the publisher, once the lanes are empty; the report, which then signs off; the
  * connections. Each gets its share of `--drain`.
  */
-const HTTP_STOP_SHARE = 0.5;
-const REQUEST_WAIT_SHARE = 0.4;
-const LANES_DRAIN_SHARE = 0.3;
+const REQUEST_WAIT_SHARE = 0.35;
+const HTTP_STOP_SHARE = 0.45;
+const LANES_DRAIN_SHARE = 0.2;
+/** Of one command; the report needs two or three to sign off. */
+const REPORT_COMMAND_SHARE = 0.1;
+const MIN_REPORT_COMMAND_MS = 200;
 /** Farther from Redis's clock than this, something is wrong with one of the two. */
 const MAX_CLOCK_APART_MS = 60_000;
 
@@ -38,7 +41,12 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
   metrics.collectProcessMetrics();
   const { counts } = metrics;
   const onError = (error: unknown) => log.debug({ err: error }, 'redis connection');
-  const redis = openRedis({ url: settings.redis, name: `weir-relay/${id}`, onError });
+  const redis = openRedis({
+    url: settings.redis,
+    name: `weir-relay/${id}`,
+    commandTimeoutMs: Math.max(MIN_REPORT_COMMAND_MS, drainMs * REPORT_COMMAND_SHARE),
+    onError,
+  });
   const appendRedis = openRedis({ url: settings.redis, name: `weir-relay/${id}/append`, onError });
 
   const journal = new MemoryJournal({ maxBytes: settings.journalMemoryBytes, partitions });
