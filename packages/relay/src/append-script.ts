@@ -20,7 +20,8 @@ export interface Appender {
 }
 
 /**
- * One call of append.lua; `afterGap` lets it leave out sequences that the relay can no longer send. Rejects with a RedisFault; whether the batch was appended is then unknown.
+ * One call of append.lua. `afterGap` lets it leave out sequences that the relay can no longer send. Rejects with a
+ * RedisFault; whether the batch was appended is then unknown.
  */
 export async function appendBatch(
   redis: Redis,
