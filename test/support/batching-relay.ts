@@ -1,0 +1,83 @@
+import { partitionKeys } from '@weir/common/keys';
+import { partitionOf } from '@weir/common/partition';
+import { appendBatch } from '@weir/relay/append-script';
+import { LineReader, type LinesRead } from '@weir/relay/lines';
+import { Stamps } from '@weir/relay/stamps';
+import type { Redis } from 'ioredis';
+
+/**
+ * A relay without its doors, for tests that want batches cut at random: lines are judged by the relay's own reader,
+ * routed by user and appended by its own script; a reply that is lost makes it send the same batch again.
+ */
+export interface BatchingRelayOptions {
+  redis: Redis;
+  prefix: string;
+  partitions: number;
+  id: string;
+  /** 16 hex digits. */
+  incarnation: string;
+  /** 0 to 1. */
+  random: () => number;
+}
+
+interface Line {
+  bytes: Buffer;
+  number: number;
+}
+
+export class BatchingRelay {
+  readonly #options: BatchingRelayOptions;
+  readonly #reader = new LineReader(new Stamps(0));
+  readonly #sequences: number[];
+  #acceptedLines = 0;
+
+  constructor(options: BatchingRelayOptions) {
+    this.#options = options;
+    this.#sequences = new Array<number>(options.partitions).fill(0);
+  }
+
+  /** Appended so far. */
+  get acceptedLines(): number {
+    return this.#acceptedLines;
+  }
+
+  /** Takes a request's body and appends its lines in batches of at most so many lines. */
+  async send(body: Buffer, batchLines: number, idempotencyKey?: string): Promise<LinesRead> {
+    const { partitions } = this.#options;
+    const lanes = Array.from({ length: partitions }, (): Line[] => []);
+    const read = this.#reader.read(body, 'ns', Date.now(), {
+      take: (source, start, end, { username }, number) => {
+        const partition = partitionOf(username.bytes, username.start, username.end, partitions);
+        lanes[partition]!.push({ bytes: Buffer.from(source.subarray(start, end)), number });
+      },
+      takeStamped: () => {
+        throw new Error('a test sends timestamps: its oracle would not know the event');
+      },
+    });
+    for (const [partition, lines] of lanes.entries()) {
+      for (let at = 0; at < lines.length; at += batchLines) {
+        await this.#append(partition, lines.slice(at, at + batchLines), idempotencyKey);
+      }
+    }
+    return read;
+  }
+
+  async #append(partition: number, lines: readonly Line[], idempotencyKey: string | undefined): Promise<void> {
+    const { redis, prefix, id, incarnation, random } = this.#options;
+    const keyed =
+      idempotencyKey === undefined ? {} : { idempotencyKey, lineNumbers: lines.map(({ number }) => number).join(',') };
+    const batch = {
+      sequence: ++this.#sequences[partition]!,
+      receivedMs: Date.now(),
+      lineCount: lines.length,
+      lines: Buffer.concat(lines.flatMap(({ bytes }) => [bytes, Buffer.from('\n')])),
+      ...keyed,
+    };
+    const append = () =>
+      appendBatch(redis, partitionKeys(prefix, partition), { relayId: id, incarnation }, batch, false);
+    if (random() < 0.2) await append();
+    const { last } = await append();
+    if (last !== batch.sequence) throw new Error(`Redis has sequence ${last}, not ${batch.sequence}`);
+    this.#acceptedLines += lines.length;
+  }
+}
