@@ -22,21 +22,23 @@ export class FakeClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const sleeper = { untilMs: this.#nowMs + ms, wake: resolve };
+      const sleeper = {
+        untilMs: this.#nowMs + ms,
+        wake: () => {
+          this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+          signal?.removeEventListener('abort', sleeper.wake);
+          resolve();
+        },
+      };
       this.#sleepers.push(sleeper);
-      signal?.addEventListener('abort', () => {
-        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-        resolve();
-      });
+      signal?.addEventListener('abort', sleeper.wake);
     });
   }
 
   /** Moves time and lets everything that wakes run until it waits again. */
   async advance(ms: number): Promise<void> {
     this.#nowMs += ms;
-    const due = this.#sleepers.filter(({ untilMs }) => untilMs <= this.#nowMs);
-    this.#sleepers = this.#sleepers.filter(({ untilMs }) => untilMs > this.#nowMs);
-    for (const { wake } of due) wake();
+    for (const { untilMs, wake } of this.#sleepers) if (untilMs <= this.#nowMs) wake();
     await settle();
   }
 }
