@@ -205,6 +205,27 @@ describe('dead letters', () => {
     expect(await it.counters()).toMatchObject({ 'dead:unreadable': 2, 'dead-dropped': 1 });
   });
 
+  test('of somebody else give way like others, and stop no fold half way', async () => {
+    const it = await lab({ maxDeadBytes: 20 });
+    const process = await it.process();
+    await redis.xadd(it.keys.dead, '*', 'hello', 'world');
+    await redis.xadd(it.keys.dead, '*', 'a', '1', 'b', '2', 'c', '3', 'd', '4', 'e', 'no number', 'f', '6');
+    await process.fold(await it.entry([at(0), 'a line that is longer than all that may be kept']));
+    expect(await it.deadLetters()).toHaveLength(1);
+    expect(await it.ledger()).toEqual({ received: 2, told: 2 });
+  });
+
+  test('without a byte give way like others', async () => {
+    const it = await lab({ maxDeadBytes: 20 });
+    const process = await it.process();
+    await it.append([], { n: '1' });
+    await process.fold(...(await it.deliver()));
+    expect(await it.deadLetters()).toMatchObject([{ reason: 'unreadable', n: '1', d: '' }]);
+    await process.fold(await it.entry([at(0), 'a line that is longer than all that may be kept']));
+    expect(await it.counters()).toMatchObject({ counted: 1, 'dead:unreadable': 2, 'dead-dropped': 1 });
+    expect(await it.pendingIds()).toEqual([]);
+  });
+
   test('hold the lines’ own bytes, whatever they are', async () => {
     const it = await lab();
     const process = await it.process();

@@ -123,8 +123,9 @@ for i = firstDead, firstDead + deadCount * 6 - 1, 6 do
     local oldest = redis.call('XRANGE', KEYS[6], '-', '+', 'COUNT', 1)[1]
     local fields = oldest[2]
     redis.call('XDEL', KEYS[6], oldest[1])
-    redis.call('HINCRBY', KEYS[5], 'dead-dropped', fields[10])
-    deadBytes = redis.call('HINCRBY', KEYS[5], 'dead-bytes', -#fields[12])
+    -- Nothing may fail half way: not for an entry of somebody else's, and not for lines that are empty (Lua has a -0).
+    redis.call('HINCRBY', KEYS[5], 'dead-dropped', math.floor(tonumber(fields[10]) or 0))
+    deadBytes = redis.call('HINCRBY', KEYS[5], 'dead-bytes', 0 - #(fields[12] or ''))
   end
 end
 
