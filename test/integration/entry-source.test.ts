@@ -172,6 +172,21 @@ describe('taking over', () => {
     expect(await c.deliveries([all[0]!])).toEqual(new Map([[all[0], 2]]));
   });
 
+  test('finds how often each was delivered, whatever else the consumer has in hand between them', async () => {
+    const it = new PartitionLab(redis);
+    const [a, b] = [await sourceOf(it, 'a'), await sourceOf(it, 'b')];
+    const all = [];
+    for (let i = 0; i < 5; i++) all.push(await it.append([eventOf({ nanos: i })]));
+    await a.readNew(1, 10);
+    await b.readNew(3, 10);
+    await a.readNew(1, 10);
+    await a.readOwnPending('0', 9);
+    const taken = ids(await b.claimFrom('a', 9));
+    expect(taken).toEqual([all[0], all[4]]);
+    const deliveries = await b.deliveries(taken);
+    expect(taken.map((id) => deliveries.get(id))).toEqual([3, 3]);
+  });
+
   test('of idle entries goes on from the cursor until it comes to its end', async () => {
     const it = new PartitionLab(redis);
     const [a, b] = [await sourceOf(it, 'a'), await sourceOf(it, 'b')];

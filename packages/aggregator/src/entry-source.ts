@@ -57,6 +57,9 @@ export interface RedisEntrySourceOptions {
   suspectCrashes: number;
 }
 
+/** More than a consumer ever has in hand. */
+const MAX_PENDING = 100_000;
+
 type RawEntry = [id: Buffer, fields: Buffer[] | null];
 
 const SUSPECT = Script.beside(new URL('./store/', import.meta.url).href, 'suspect');
@@ -143,7 +146,8 @@ export class RedisEntrySource implements EntrySource {
       CONSUMER_GROUP,
       ids[0]!,
       ids[ids.length - 1]!,
-      ids.length,
+      // Not as many as there are ids: others of this consumer's may lie between them.
+      MAX_PENDING,
       consumer,
     ]);
     for (const [id, , , deliveries] of rows) counts.set(id.toString(), deliveries);
