@@ -23,8 +23,8 @@ export interface Traffic {
   oracle: Oracle;
 }
 
-/** A minute of long ago: its windows were never open, so they open when their first event comes. */
-const FROM_SEC = 1_478_507_520n;
+/** The first window: of long ago, never open, so it opens when its first event comes. */
+export const FROM_SEC = 1_478_507_520n;
 const NS_PER_SECOND = 1_000_000_000n;
 
 export function makeTraffic({ seed, events, windows, linesPerRequest, repeats }: TrafficOptions): Traffic {
