@@ -24,13 +24,17 @@ let waiting: string[][];
 let sentLines = 0;
 
 beforeAll(async () => {
-  region = await startRegion({ relays: 2, aggregators: 3 });
+  // Long enough that entries change hands here for one reason only: whoever held them is dead.
+  region = await startRegion({ relays: 2, aggregators: 3, aggregatorSettings: ['--claim-idle', '30s'] });
   traffic = makeTraffic({ seed: SEED, events: 30_000, windows: 5, linesPerRequest: 200, repeats: 0.1 });
   waiting = [...traffic.requests];
 });
 
 test('before: three aggregators share the partitions, and lag and pending are zero', async () => {
   await eventually(async () => (await owners()).size === 3, { what: 'every aggregator to own some partition' });
+  await eventually(async () => (await region.aggregatorMetric('weir_aggregator_partitions_owned')) === PARTITIONS, {
+    what: 'every partition to be read by one aggregator',
+  });
   await expectNothingWaiting();
 });
 
