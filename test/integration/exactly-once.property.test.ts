@@ -1,4 +1,5 @@
 import { decodeTotals, encodeTotals, sumTotals, type WindowTotals } from '@weir/aggregator/totals-codec';
+import { systemClock } from '@weir/common/clock';
 import { openRedis } from '@weir/common/redis';
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
@@ -7,12 +8,14 @@ import { cleanup } from '../support/cleanup.ts';
 import { type LineForm, lineOf, type TestEvent } from '../support/event-lines.ts';
 import { FoldingActor } from '../support/folding-actor.ts';
 import { PartitionLab } from '../support/partition-lab.ts';
+import { redisHistory } from '../support/redis-history.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { groupKey, type OracleTotals, TotalsOracle } from '../support/totals-oracle.ts';
 
 /**
  * The claim of the whole: whatever is sent, however often, by whichever relay, cut into whatever batches, and whoever
- * folds it, at once, with replies lost, commands late and memories gone, the totals are those of a Map and Sets.
+ * folds it, at once, with replies lost, commands late, memories gone and Redis going back in time, the totals are those
+ * of a Map and Sets.
  *
  * WEIR_SEED=<n> runs the schedules of one seed; a failure names its own.
  */
@@ -29,7 +32,7 @@ let redis: Redis;
 let connections: { reader: Redis; commands: Redis }[];
 beforeAll(async () => {
   // Redis looks for blocked readers whose time is over this often a second, and readers here wait for 1 ms at most.
-  server = await startRedis({ extraArgs: ['--hz', '500'] });
+  server = await startRedis({ extraArgs: ['--hz', '500', '--enable-debug-command', 'yes'] });
   redis = server.client();
   connections = await Promise.all(
     Array.from({ length: ACTORS }, async () => ({ reader: await connection(1), commands: await connection(0) })),
@@ -109,6 +112,8 @@ const schedule = fc.record({
   partitions: fc.integer({ min: 1, max: 2 }),
   actors: fc.integer({ min: 1, max: ACTORS }),
   chunkBytes: fc.constantFrom(16, 100, 1_000_000),
+  /** How long after its moment was saved Redis goes back to it, and how long before that nothing happens. */
+  rollbacks: fc.array(fc.record({ pauseMs: fc.nat(10), lostMs: fc.nat(15) }), { maxLength: 2 }),
   luck: fc.integer(),
 });
 type Schedule = typeof schedule extends fc.Arbitrary<infer T> ? T : never;
@@ -194,6 +199,15 @@ function luckOf(seed: number): () => number {
   };
 }
 
+async function rollBack({ rollbacks }: Schedule): Promise<void> {
+  for (const { pauseMs, lostMs } of rollbacks) {
+    await systemClock.sleep(pauseMs);
+    const goBack = await redisHistory(redis);
+    await systemClock.sleep(lostMs);
+    await goBack();
+  }
+}
+
 async function play(it: Schedule, deadlineMs: number): Promise<void> {
   if (performance.now() > deadlineMs) return;
   played++;
@@ -230,7 +244,7 @@ async function play(it: Schedule, deadlineMs: number): Promise<void> {
   );
   for (const actor of actors) await actor.start();
   let sending = true;
-  const traffic = send(it, relays).finally(() => {
+  const traffic = Promise.all([send(it, relays), rollBack(it)]).finally(() => {
     sending = false;
   });
   const folding = actors.map(async (actor) => {
@@ -238,6 +252,7 @@ async function play(it: Schedule, deadlineMs: number): Promise<void> {
   });
   await Promise.all([traffic, ...folding]);
   await Promise.all(actors.map((actor) => actor.heal()));
+  for (const relay of relays) await relay.catchUp();
   await Promise.all(actors.map((actor) => actor.drain()));
 
   const expected = expectedOf(it);

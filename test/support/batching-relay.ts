@@ -1,13 +1,15 @@
 import { partitionKeys } from '@weir/common/keys';
 import { partitionOf } from '@weir/common/partition';
-import { appendBatch } from '@weir/relay/append-script';
+import { appendBatch, probe } from '@weir/relay/append-script';
+import type { JournalBatch } from '@weir/relay/journal';
 import { LineReader, type LinesRead } from '@weir/relay/lines';
 import { Stamps } from '@weir/relay/stamps';
 import type { Redis } from 'ioredis';
 
 /**
  * A relay without its doors, for tests that want batches cut at random: lines are judged by the relay's own reader,
- * routed by user and appended by its own script; a reply that is lost makes it send the same batch again.
+ * routed by user and appended by its own script; a reply that is lost makes it send the same batch again, and so does a
+ * Redis that has lost what it held.
  */
 export interface BatchingRelayOptions {
   redis: Redis;
@@ -28,15 +30,16 @@ interface Line {
 export class BatchingRelay {
   readonly #options: BatchingRelayOptions;
   readonly #reader = new LineReader(new Stamps(0));
-  readonly #sequences: number[];
+  /** Every batch of every partition: sequence 1 stands first. */
+  readonly #journal: JournalBatch[][];
   #acceptedLines = 0;
 
   constructor(options: BatchingRelayOptions) {
     this.#options = options;
-    this.#sequences = new Array<number>(options.partitions).fill(0);
+    this.#journal = Array.from({ length: options.partitions }, () => []);
   }
 
-  /** Appended so far. */
+  /** Appended so far, each once. */
   get acceptedLines(): number {
     return this.#acceptedLines;
   }
@@ -62,22 +65,41 @@ export class BatchingRelay {
     return read;
   }
 
+  /** Sends again what Redis has lost. */
+  async catchUp(): Promise<void> {
+    const { redis, prefix, id, incarnation } = this.#options;
+    for (const [partition, batches] of this.#journal.entries()) {
+      const { last } = await probe(redis, partitionKeys(prefix, partition), { relayId: id, incarnation });
+      await this.#sendFrom(partition, last, batches.length);
+    }
+  }
+
   async #append(partition: number, lines: readonly Line[], idempotencyKey: string | undefined): Promise<void> {
-    const { redis, prefix, id, incarnation, random } = this.#options;
+    const batches = this.#journal[partition]!;
     const keyed =
       idempotencyKey === undefined ? {} : { idempotencyKey, lineNumbers: lines.map(({ number }) => number).join(',') };
-    const batch = {
-      sequence: ++this.#sequences[partition]!,
+    const before = batches.length;
+    batches.push({
+      sequence: before + 1,
       receivedMs: Date.now(),
       lineCount: lines.length,
       lines: Buffer.concat(lines.flatMap(({ bytes }) => [bytes, Buffer.from('\n')])),
       ...keyed,
-    };
-    const append = () =>
-      appendBatch(redis, partitionKeys(prefix, partition), { relayId: id, incarnation }, batch, false);
-    if (random() < 0.2) await append();
-    const { last } = await append();
-    if (last !== batch.sequence) throw new Error(`Redis has sequence ${last}, not ${batch.sequence}`);
+    });
     this.#acceptedLines += lines.length;
+    await this.#sendFrom(partition, before, batches.length);
+  }
+
+  /** `held`: the last sequence that Redis is believed to hold. It says itself what it holds, and is believed. */
+  async #sendFrom(partition: number, held: number, until: number): Promise<void> {
+    const { redis, prefix, id, incarnation, random } = this.#options;
+    let last = held;
+    while (last < until) {
+      const batch = this.#journal[partition]![last]!;
+      const append = () =>
+        appendBatch(redis, partitionKeys(prefix, partition), { relayId: id, incarnation }, batch, false);
+      if (random() < 0.2) await append();
+      ({ last } = await append());
+    }
   }
 }
