@@ -158,16 +158,15 @@ export class Flusher implements Service {
   }
 
   /**
-   * The partitions first, the final record after them: had one of the partitions' states been freed meanwhile, the
-   * record is there, and a sum over what was left is never written.
+   * All partitions, whatever was seen of the window: one may have opened it since, and another process may have written
+   * and confirmed its totals already. The final record after them: had one of the partitions' states been freed
+   * meanwhile, the record is there, and a sum over what was left is never written.
    */
-  async #readTotals({ startSec, partitions }: OpenWindow): Promise<WindowTotalsRead | undefined> {
+  async #readTotals({ startSec }: OpenWindow): Promise<WindowTotalsRead | undefined> {
     const { stores, finals } = this.#options;
     const versions = new Map<number, Version>();
     const parts = await Promise.all(
-      stores
-        .filter(({ partition }) => partitions.has(partition))
-        .map(async (store) => ({ store, blob: await store.publishedTotals(startSec) })),
+      stores.map(async (store) => ({ store, blob: await store.publishedTotals(startSec) })),
     );
     if ((await finals.get(startSec)) !== undefined) return undefined;
     const totals = parts.flatMap(({ store, blob }) => {
@@ -192,11 +191,11 @@ export class Flusher implements Service {
       case 'done':
         // Whoever finished it first said why.
         if (!known.done) await books.finish(startSec, 'settled');
-        this.#settleAtMs.set(startSec, Number.POSITIVE_INFINITY);
+        this.#lookAgainAtEnd(startSec, finalMs);
         return;
       case 'give-up':
         await books.finish(startSec, 'given-up');
-        this.#settleAtMs.set(startSec, Number.POSITIVE_INFINITY);
+        this.#lookAgainAtEnd(startSec, finalMs);
         events.gaveUp();
         logger.error({ sink: sinkName, window: startSec }, 'the sink was away for too long: this window is lost to it');
         return;
@@ -209,6 +208,15 @@ export class Flusher implements Service {
         if (outcome === 'confirmed' && step.kind === 'settle') events.settled();
       }
     }
+  }
+
+  /**
+   * The record should go at its end; where it has not gone, Redis may have lost that this sink is done with it, without
+   * losing a heartbeat that would have told.
+   */
+  #lookAgainAtEnd(startSec: number, finalMs: number): void {
+    const { time, settleTimes } = this.#options;
+    this.#settleAtMs.set(startSec, Math.max(time.nowMs() + LOOK_AGAIN_MS, finalMs + settleTimes.finalKeepMs));
   }
 
   #forgetGone(): void {
