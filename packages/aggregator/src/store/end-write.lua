@@ -9,6 +9,8 @@ ARGV  incarnation, intent, outcome: 'confirmed' | 'settled' | 'checked' | 'cance
       to set when it counts; 'cancelled' means that nothing was sent, 'abandoned' that it may or may not have arrived
 Reply 'done' | 'revoked'
 ]]
+local FORGET_MS = 30 * 24 * 3600 * 1000
+
 local time = redis.call('TIME')
 local now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
 if redis.call('HGET', KEYS[1], 'intent') ~= ARGV[1] .. ' ' .. ARGV[2] then
@@ -18,12 +20,13 @@ if redis.call('HGET', KEYS[1], 'intent') ~= ARGV[1] .. ' ' .. ARGV[2] then
         redis.call('HDEL', KEYS[1], field)
       end
     end
-    redis.call('HDEL', KEYS[1], 'intent')
+    redis.call('HDEL', KEYS[1], 'intent', 'begun')
     redis.call('HSET', KEYS[1], 'abandoned', now)
+    redis.call('PEXPIRE', KEYS[1], FORGET_MS)
   end
   return 'revoked'
 end
-redis.call('HDEL', KEYS[1], 'intent')
+redis.call('HDEL', KEYS[1], 'intent', 'begun')
 if ARGV[3] == 'cancelled' then
   return 'done'
 end
