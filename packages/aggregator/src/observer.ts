@@ -27,6 +27,9 @@ export interface OpenWindow {
   partitions: Map<number, string | undefined>;
 }
 
+/** No stamp of Redis's, nor its absence. */
+const FORGOTTEN = '?';
+
 export class Observer implements Service {
   readonly #options: ObserverOptions;
   readonly #loop: Loop;
@@ -34,6 +37,8 @@ export class Observer implements Service {
   #finals: FinalsView = { stamp: '', storedMs: new Map() };
   #windows: ReadonlyMap<number, OpenWindow> = new Map();
   #generation = 0;
+  /** Something was seen that `#windows` does not show yet; outlives a round that was interrupted after seeing it. */
+  #unmerged = false;
 
   constructor(options: ObserverOptions) {
     this.#options = options;
@@ -74,25 +79,25 @@ export class Observer implements Service {
 
   /** After Redis lost data stamps mean nothing: everything is looked at anew. */
   forget(): void {
-    for (const view of this.#views) view.stamp = '';
-    this.#finals.stamp = '';
+    for (const view of this.#views) view.stamp = FORGOTTEN;
+    this.#finals.stamp = FORGOTTEN;
   }
 
   async runOnce(): Promise<void> {
     const { stores, finals } = this.#options;
-    let changed = false;
     const views = await Promise.all(stores.map((store, i) => store.observe(this.#views[i]!.stamp)));
     views.forEach((view, i) => {
       if (!view) return;
       this.#views[i] = view;
-      changed = true;
+      this.#unmerged = true;
     });
     const seen = await finals.list(this.#finals.stamp);
     if (seen) {
       this.#finals = seen;
-      changed = true;
+      this.#unmerged = true;
     }
-    if (!changed) return;
+    if (!this.#unmerged) return;
+    this.#unmerged = false;
     this.#windows = this.#merge();
     this.#generation++;
   }
