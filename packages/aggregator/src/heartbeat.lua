@@ -5,9 +5,9 @@ An aggregator says that it is alive and learns who else is. The field of an id r
 lost data since.
 
 KEYS  aggregators
-ARGV  id, incarnation, started (ms, or '' at the first beat), beat, forget the dead after (ms)
-Reply {'beat', now ms, previous field or '', [id, field] …} | {'taken', now ms, field} when another incarnation has the
-      id and this one is not at its first beat
+ARGV  id, incarnation, started (ms, or '' at the first beat), beat, forget the dead after (ms), dead after (ms)
+Reply {'beat', now ms, previous field or '', [id, field] …} | {'taken', now ms, field} when another incarnation that is
+      alive has the id and this one is not at its first beat. One that is dead may stand there again after Redis lost data.
 ]]
 local time = redis.call('TIME')
 local nowMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -17,7 +17,10 @@ local started = ARGV[3]
 if started == '' then
   started = now
 elseif previous ~= '' and string.match(previous, '^%S+') ~= ARGV[2] then
-  return { 'taken', nowMs, previous }
+  local lastMs = tonumber(string.match(previous, '^%S+ %d+ (%d+)'))
+  if lastMs and nowMs - lastMs < tonumber(ARGV[6]) then
+    return { 'taken', nowMs, previous }
+  end
 end
 redis.call('HSET', KEYS[1], ARGV[1], table.concat({ ARGV[2], started, now, ARGV[4] }, ' '))
 local all = redis.call('HGETALL', KEYS[1])

@@ -133,7 +133,7 @@ export class Membership implements Service {
     const reply = (await HEARTBEAT.run(
       redis,
       [aggregatorsKey(prefix)],
-      [id, incarnation, this.#startedMs, beat, FORGET_AFTER_MS],
+      [id, incarnation, this.#startedMs, beat, FORGET_AFTER_MS, DEAD_AFTER_MS],
     )) as [Buffer, number, Buffer, ...Buffer[]];
     const nowMs = reply[1];
     if (reply[0].toString() === 'taken') throw idTaken(id);

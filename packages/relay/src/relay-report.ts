@@ -102,7 +102,7 @@ export class RelayReport implements Service {
     const reply = (await REPORT.run(
       redis,
       [relaysKey(prefix)],
-      [id, incarnation, this.#startedMs, drainedMs() ?? ''],
+      [id, incarnation, this.#startedMs, drainedMs() ?? '', DEAD_AFTER_MS],
     )) as [Buffer, number, Buffer];
     const jumpMs = time.observe(reply[1], clock.monotonicMs() - sentMs);
     if (Math.abs(jumpMs) > CLOCK_JUMP_MS) logger.warn({ jumpMs: Math.round(jumpMs) }, "Redis's clock jumped");

@@ -5,9 +5,9 @@ A relay says that it is alive and up to when everything it received is in Redis.
 relays that fall silent.
 
 KEYS  relays
-ARGV  id, incarnation, started (ms, or '' at the first report), drained (ms, or '': as of its start)
-Reply {'reported', now ms, previous field or ''} | {'taken', now ms, field} when another incarnation has the id and this
-      one is not at its first report
+ARGV  id, incarnation, started (ms, or '' at the first report), drained (ms, or '': as of its start), dead after (ms)
+Reply {'reported', now ms, previous field or ''} | {'taken', now ms, field} when another incarnation that is alive has the
+      id and this one is not at its first report. One that is dead may stand there again after Redis lost data.
 ]]
 local FORGET_MS = 30 * 24 * 3600 * 1000
 
@@ -27,7 +27,10 @@ if started == '' then
     end
   end
 elseif previous ~= '' and string.match(previous, '^%S+') ~= ARGV[2] then
-  return { 'taken', nowMs, previous }
+  local lastMs = tonumber(string.match(previous, '^%S+ %S+ (%d+)'))
+  if lastMs and nowMs - lastMs < tonumber(ARGV[5]) then
+    return { 'taken', nowMs, previous }
+  end
 end
 local drained = ARGV[4]
 if drained == '' then
