@@ -1,0 +1,282 @@
+import type { EntrySource, IdlePage, ReadEntry } from '@weir/aggregator/entry-source';
+import type { FoldPlan } from '@weir/aggregator/fold-plan';
+import type { Version } from '@weir/aggregator/log-codec';
+import type { FinalStore, FinalsView } from '@weir/aggregator/store/final-store';
+import type { FoldReply, KnownLog, PartitionStore } from '@weir/aggregator/store/partition-store';
+import type { SinkBooks, WriteIntent } from '@weir/aggregator/store/sink-books';
+import type { Connection } from './connection.ts';
+import * as scripts from './redis/partition-scripts.ts';
+import * as shared from './redis/shared-scripts.ts';
+import type { SimRedis, WaitingRead } from './redis/sim-redis.ts';
+import { TIMES } from './scenario.ts';
+
+/** What the aggregator asks of Redis, over a simulated connection: each method is one command, carried out some time later. */
+export class SimPartitionStore implements PartitionStore {
+  readonly partition: number;
+  readonly #connection: Connection;
+  readonly #redis: SimRedis;
+  readonly #onFreed: (startSec: number) => void;
+
+  /** `onFreed` hears of totals that were asked for when the window's state was freed already. */
+  constructor(
+    connection: Connection,
+    redis: SimRedis,
+    partition: number,
+    onFreed: (startSec: number) => void = () => undefined,
+  ) {
+    this.#connection = connection;
+    this.#redis = redis;
+    this.partition = partition;
+    this.#onFreed = onFreed;
+  }
+
+  fold(plan: FoldPlan, seed: string): Promise<FoldReply> {
+    return this.#call('fold', (redis) => redis.fold(this.partition, plan, seed));
+  }
+
+  readWindows(windows: readonly KnownLog[], maxBytes: number) {
+    return this.#call('read-windows', ({ nowMs, options }, state) =>
+      scripts.readWindows(state, windows, maxBytes, options.store, nowMs),
+    );
+  }
+
+  dirtyWindows() {
+    return this.#call('dirty', ({ nowMs }, state) => scripts.dirtyWindows(state, nowMs));
+  }
+
+  publish(startSec: number, version: Version, bytes: Buffer) {
+    return this.#call('publish', (redis, state) =>
+      scripts.publish(state, startSec, { version, bytes }, redis.stamp(), redis.without),
+    );
+  }
+
+  publishedTotals(startSec: number) {
+    return this.#call('totals', (_, { totals, dropped }) => {
+      if (dropped.has(startSec)) this.#onFreed(startSec);
+      return totals.get(startSec);
+    });
+  }
+
+  meta(startSec: number) {
+    return this.#call('meta', (_, state) => scripts.meta(state, startSec));
+  }
+
+  observe(stamp: string) {
+    return this.#call('observe', (_, state) => scripts.observe(state, stamp));
+  }
+
+  seal(startSec: number, dueMs: number, foldedMs: number) {
+    return this.#call('seal', ({ nowMs, without }, state) =>
+      scripts.seal(state, startSec, { dueMs, foldedMs, nowMs, without }),
+    );
+  }
+
+  drop(startSec: number) {
+    return this.#call('drop', (redis, state) => scripts.drop(state, startSec, redis.stamp()));
+  }
+
+  trim() {
+    return this.#call('trim', (_, state) => scripts.trim(state));
+  }
+
+  #call<T>(name: string, run: (redis: SimRedis, state: SimRedis['partitions'][number]) => T): Promise<T> {
+    return this.#connection.call(name, (answer) => answer(run(this.#redis, this.#redis.partitions[this.partition]!)));
+  }
+}
+
+export interface SimEntrySourceOptions {
+  reader: Connection;
+  commands: Connection;
+  redis: SimRedis;
+  partition: number;
+  consumer: string;
+  incarnation: string;
+  suspectCrashes: number;
+}
+
+export class SimEntrySource implements EntrySource {
+  readonly #options: SimEntrySourceOptions;
+  #waiting: WaitingRead | undefined;
+
+  constructor(options: SimEntrySourceOptions) {
+    this.#options = options;
+  }
+
+  ensureGroup() {
+    return this.#call('xgroup', ({ stream }) => stream.ensureGroup());
+  }
+
+  readNew(count: number, blockMs: number): Promise<ReadEntry[]> {
+    const { reader, redis, partition, consumer } = this.#options;
+    return reader.call('xreadgroup', (answer, onHangUp) => {
+      const read: WaitingRead = { partition, consumer, count, answer };
+      this.#waiting = read;
+      onHangUp(() => redis.forget(read));
+      redis.readNew(read, blockMs);
+    });
+  }
+
+  readOwnPending(afterId: string, count: number) {
+    const { redis, consumer } = this.#options;
+    return this.#call('own pending', ({ stream }) => stream.readOwnPending(consumer, afterId, count, redis.nowMs));
+  }
+
+  pendingByConsumer() {
+    return this.#call('xpending', ({ stream }) => stream.pendingByConsumer());
+  }
+
+  async claimFrom(holder: string, count: number): Promise<ReadEntry[]> {
+    const { redis, consumer } = this.#options;
+    const ids = await this.#call('xpending of', ({ stream }) => stream.pendingOf(holder, count));
+    if (ids.length === 0) return [];
+    return this.#call('xclaim', ({ stream }) => stream.claim(ids, consumer, redis.nowMs));
+  }
+
+  claimIdle(cursor: string, idleMs: number, count: number): Promise<IdlePage> {
+    const { redis, consumer } = this.#options;
+    return this.#call('xautoclaim', ({ stream }) => stream.claimIdle(cursor, idleMs, count, consumer, redis.nowMs));
+  }
+
+  deliveries(ids: readonly string[]) {
+    return this.#call('deliveries', ({ stream }) => stream.deliveries(this.#options.consumer, ids));
+  }
+
+  markSuspect(id: string, alive: readonly string[]) {
+    const { incarnation, suspectCrashes: crashes } = this.#options;
+    return this.#call('suspect', (state) => scripts.markSuspect(state, id, { incarnation, crashes, alive }));
+  }
+
+  ackDeleted(ids: readonly string[]) {
+    return this.#call('xack', ({ stream }) => {
+      for (const id of ids) stream.ack(id);
+    });
+  }
+
+  unblock() {
+    return this.#call('unblock', () => this.#options.redis.unblock(this.#waiting));
+  }
+
+  #call<T>(name: string, run: (state: SimRedis['partitions'][number]) => T): Promise<T> {
+    const { commands, redis, partition } = this.#options;
+    return commands.call(name, (answer) => answer(run(redis.partitions[partition]!)));
+  }
+}
+
+export class SimFinalStore implements FinalStore {
+  readonly #connection: Connection;
+  readonly #redis: SimRedis;
+
+  constructor(connection: Connection, redis: SimRedis) {
+    this.#connection = connection;
+    this.#redis = redis;
+  }
+
+  get(startSec: number) {
+    return this.#call('get final', ({ finals }) => finals.get(startSec)?.totals);
+  }
+
+  store(startSec: number, totals: Buffer) {
+    return this.#call('store final', (state) =>
+      shared.storeFinal(state, startSec, totals, this.#redis.nowMs, this.#redis.stamp()),
+    );
+  }
+
+  remove(startSec: number) {
+    return this.#call('remove final', (state) => shared.removeFinal(state, startSec, this.#redis.stamp()));
+  }
+
+  /** The stamp in one command and the records in the next, as the real one. */
+  async list(known: string): Promise<FinalsView | undefined> {
+    const stamp = await this.#call('finals stamp', ({ finalsStamp }) => finalsStamp);
+    if (stamp === known) return undefined;
+    const storedMs = await this.#call('finals', ({ finals }) => {
+      return new Map([...finals].map(([startSec, { storedMs }]) => [startSec, storedMs]));
+    });
+    return { stamp, storedMs };
+  }
+
+  #call<T>(name: string, run: (state: shared.SharedState) => T): Promise<T> {
+    return this.#connection.call(name, (answer) => answer(run(this.#redis.shared)));
+  }
+}
+
+export class SimSinkBooks implements SinkBooks {
+  readonly #connection: Connection;
+  readonly #redis: SimRedis;
+  readonly #sink: string;
+  readonly #incarnation: string;
+  readonly #newToken: () => string;
+
+  constructor(
+    connection: Connection,
+    redis: SimRedis,
+    { sink, incarnation, newToken }: { sink: string; incarnation: string; newToken: () => string },
+  ) {
+    this.#connection = connection;
+    this.#redis = redis;
+    this.#sink = sink;
+    this.#incarnation = incarnation;
+    this.#newToken = newToken;
+  }
+
+  read(startSec: number) {
+    return this.#call('read books', (state) => shared.readBooks(state, this.#key(startSec)));
+  }
+
+  begin(startSec: number, alive: readonly string[]) {
+    const writer = { incarnation: this.#incarnation, token: this.#newToken(), alive };
+    return this.#call('begin write', (state, { nowMs }) =>
+      shared.beginWrite(state, this.#key(startSec), writer, { nowMs, staleMs: TIMES.staleIntentMs }),
+    );
+  }
+
+  confirm(startSec: number, intent: WriteIntent, versions: ReadonlyMap<number, Version>) {
+    return this.#end(startSec, intent, 'confirmed', versions);
+  }
+
+  settle(startSec: number, intent: WriteIntent) {
+    return this.#end(startSec, intent, 'settled');
+  }
+
+  check(startSec: number, intent: WriteIntent) {
+    return this.#end(startSec, intent, 'checked');
+  }
+
+  async cancel(startSec: number, intent: WriteIntent) {
+    await this.#end(startSec, intent, 'cancelled');
+  }
+
+  async abandon(startSec: number, intent: WriteIntent) {
+    await this.#end(startSec, intent, 'abandoned');
+  }
+
+  finish(startSec: number, reason: 'settled' | 'given-up') {
+    return this.#call('finish books', (state) => shared.finishBooks(state, this.#key(startSec), reason));
+  }
+
+  remove(startSec: number) {
+    return this.#call('remove books', ({ books }) => {
+      books.delete(this.#key(startSec));
+    });
+  }
+
+  #end(
+    startSec: number,
+    { token }: WriteIntent,
+    outcome: shared.WriteEnd,
+    versions = new Map() as ReadonlyMap<number, Version>,
+  ) {
+    const writer = { incarnation: this.#incarnation, token };
+    return this.#call(`end write, ${outcome}`, (state, { nowMs, without }) => {
+      return shared.endWrite(state, this.#key(startSec), writer, { outcome, versions }, nowMs, without) === 'done';
+    });
+  }
+
+  #key(startSec: number): string {
+    return `${this.#sink}/${startSec}`;
+  }
+
+  #call<T>(name: string, run: (state: shared.SharedState, redis: SimRedis) => T): Promise<T> {
+    return this.#connection.call(name, (answer) => answer(run(this.#redis.shared, this.#redis)));
+  }
+}
