@@ -22,12 +22,17 @@ interface Flight {
 /** One command: answers now or later. `onHangUp` says what the server has to do when the connection goes. */
 export type Command<T> = (answer: (value: T) => void, onHangUp: (then: () => void) => void) => void;
 
+/** What the ports ask of a connection. */
+export interface Caller {
+  call<T>(name: string, command: Command<T>): Promise<T>;
+}
+
 const LATENCY_MS = 2;
 const SLOW_MS = 1_500;
 const LATE_MS = 4_000;
 const RECONNECT_MS = 200;
 
-export class Connection {
+export class Connection implements Caller {
   readonly #process: SimProcess;
   readonly #redis: SimRedis;
   readonly #faults: Faults;

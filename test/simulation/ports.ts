@@ -4,7 +4,7 @@ import type { Version } from '@weir/aggregator/log-codec';
 import type { FinalStore, FinalsView } from '@weir/aggregator/store/final-store';
 import type { FoldReply, KnownLog, PartitionStore } from '@weir/aggregator/store/partition-store';
 import type { SinkBooks, WriteIntent } from '@weir/aggregator/store/sink-books';
-import type { Connection } from './connection.ts';
+import type { Caller } from './connection.ts';
 import * as scripts from './redis/partition-scripts.ts';
 import * as shared from './redis/shared-scripts.ts';
 import type { SimRedis, WaitingRead } from './redis/sim-redis.ts';
@@ -13,13 +13,13 @@ import { TIMES } from './scenario.ts';
 /** What the aggregator asks of Redis, over a simulated connection: each method is one command, carried out some time later. */
 export class SimPartitionStore implements PartitionStore {
   readonly partition: number;
-  readonly #connection: Connection;
+  readonly #connection: Caller;
   readonly #redis: SimRedis;
   readonly #onFreed: (startSec: number) => void;
 
   /** `onFreed` hears of totals that were asked for when the window's state was freed already. */
   constructor(
-    connection: Connection,
+    connection: Caller,
     redis: SimRedis,
     partition: number,
     onFreed: (startSec: number) => void = () => undefined,
@@ -85,8 +85,8 @@ export class SimPartitionStore implements PartitionStore {
 }
 
 export interface SimEntrySourceOptions {
-  reader: Connection;
-  commands: Connection;
+  reader: Caller;
+  commands: Caller;
   redis: SimRedis;
   partition: number;
   consumer: string;
@@ -163,10 +163,10 @@ export class SimEntrySource implements EntrySource {
 }
 
 export class SimFinalStore implements FinalStore {
-  readonly #connection: Connection;
+  readonly #connection: Caller;
   readonly #redis: SimRedis;
 
-  constructor(connection: Connection, redis: SimRedis) {
+  constructor(connection: Caller, redis: SimRedis) {
     this.#connection = connection;
     this.#redis = redis;
   }
@@ -201,14 +201,14 @@ export class SimFinalStore implements FinalStore {
 }
 
 export class SimSinkBooks implements SinkBooks {
-  readonly #connection: Connection;
+  readonly #connection: Caller;
   readonly #redis: SimRedis;
   readonly #sink: string;
   readonly #incarnation: string;
   readonly #newToken: () => string;
 
   constructor(
-    connection: Connection,
+    connection: Caller,
     redis: SimRedis,
     { sink, incarnation, newToken }: { sink: string; incarnation: string; newToken: () => string },
   ) {
