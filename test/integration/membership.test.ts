@@ -153,6 +153,16 @@ describe('an id', () => {
   });
 });
 
+test('a dead predecessor that Redis remembers again after it lost data ends nobody', async () => {
+  const { membership, told, beat } = member('a');
+  await membership.start();
+  await beatAgo('a', 7_000, 'of-predecessor');
+  await beat();
+  expect(told.failed).toEqual([]);
+  expect(told.rollbacks).toHaveLength(1);
+  expect(membership.incarnations).toEqual(['of-a']);
+});
+
 describe('what a heartbeat tells of Redis', () => {
   test('that it lost data, when a confirmed beat is gone', async () => {
     const { membership, told, beat } = member('a');

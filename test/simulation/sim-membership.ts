@@ -78,7 +78,8 @@ export class SimMembership {
       return;
     }
     time.observe(nowMs, process.clock.monotonicMs() - sentMs);
-    if (this.#confirmedBeat > 0 && Number(previous.split(' ')[3] ?? 0) < this.#confirmedBeat) onRollback(nowMs);
+    const [other, , , last] = previous.split(' ');
+    if (this.#confirmedBeat > 0 && (other !== incarnation || Number(last) < this.#confirmedBeat)) onRollback(nowMs);
     this.#confirmedBeat = beat;
     if (this.#startedMs === '') this.#startedMs = String(nowMs);
     const alive = [...members].filter(([, field]) => nowMs - Number(field.split(' ')[2]) < TIMES.deadAfterMs);

@@ -151,11 +151,12 @@ export class Membership implements Service {
     this.#members = members.sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** A beat that Redis confirmed and no longer has means that Redis went back in time. */
+  /** A beat that Redis confirmed and no longer has means that Redis went back in time, perhaps to a predecessor's. */
   #judgePrevious(previous: string, nowMs: number): void {
     if (this.#confirmedBeat === 0) return;
-    const beat = Number(/ (\d+)$/.exec(previous)?.[1] ?? 0);
-    if (beat < this.#confirmedBeat) this.#options.onRollback(nowMs);
+    const [, incarnation, beat] = /^(\S+) .* (\d+)$/.exec(previous) ?? [];
+    const own = incarnation === this.#options.incarnation;
+    if (!own || Number(beat) < this.#confirmedBeat) this.#options.onRollback(nowMs);
   }
 
   #onError(error: unknown): void {
