@@ -69,6 +69,14 @@ describe('a write', () => {
     expect(await b().begin(WINDOW, BOTH)).not.toBe('busy');
   });
 
+  test('of a live writer that has stood for two minutes is revoked: its end was lost', async () => {
+    const intent = await begun(a());
+    const long = Number((await fields()).begun) - 120_000;
+    await redis.hset(sinkWindowKey('weir', 'az1', WINDOW), 'begun', String(long));
+    expect(await b().begin(WINDOW, BOTH)).toMatchObject({ abandoned: true });
+    expect(await a().confirm(WINDOW, intent, versions())).toBe(false);
+  });
+
   test('of one window holds up no other window and no other sink', async () => {
     await begun(a());
     expect(await b().begin(WINDOW + 60, BOTH)).not.toBe('busy');

@@ -39,6 +39,18 @@ describe('a flusher', () => {
     expect(it.sink.values(WINDOW)).toMatchObject({ [EVENTS]: 8 });
   });
 
+  test('sums a partition too that opened the window since it was looked at', async () => {
+    const it = flushing();
+    it.grow(0);
+    await it.publish(0, 5);
+    await it.observer.runOnce();
+    // Another process has seen the second partition, written both, and confirmed them.
+    it.grow(1);
+    await it.publish(1, 3);
+    await it.flusher.runOnce(signal);
+    expect(it.sink.values(WINDOW)).toMatchObject({ [EVENTS]: 8 });
+  });
+
   test('writes a window again when something was published since, and else leaves it alone', async () => {
     const it = flushing();
     it.grow(0);
