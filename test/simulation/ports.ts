@@ -17,7 +17,7 @@ export class SimPartitionStore implements PartitionStore {
   readonly #redis: SimRedis;
   readonly #onFreed: (startSec: number) => void;
 
-  /** `onFreed` hears of totals that were asked for when the window's state was freed already. */
+  /** `onFreed` hears of answers that were given when the window's state was freed already. */
   constructor(
     connection: Caller,
     redis: SimRedis,
@@ -50,11 +50,13 @@ export class SimPartitionStore implements PartitionStore {
     );
   }
 
-  publishedTotals(startSec: number) {
-    return this.#call('totals', (_, { totals, dropped }) => {
-      if (dropped.has(startSec)) this.#onFreed(startSec);
-      return totals.get(startSec);
+  async publishedTotals(startSec: number) {
+    const { blob, freed } = await this.#call('totals', (_, { totals, dropped }) => {
+      return { blob: totals.get(startSec), freed: dropped.has(startSec) };
     });
+    // Only where the answer arrived: a command that is carried out late has no reader any more.
+    if (freed) this.#onFreed(startSec);
+    return blob;
   }
 
   meta(startSec: number) {
