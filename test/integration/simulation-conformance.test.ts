@@ -285,7 +285,7 @@ class Sequence {
       const begun = await this.both(
         'begin',
         (side) => side.books(who).begin(start, alive),
-        (intent) => (intent === 'busy' ? intent : (intent as WriteIntent).abandoned),
+        (intent) => (intent === 'busy' ? intent : this.seenOf(intent as WriteIntent)),
       );
       if (begun.real !== 'busy') {
         this.intents.push({ start, who, real: begun.real as WriteIntent, simulated: begun.simulated as WriteIntent });
@@ -307,6 +307,14 @@ class Sequence {
       (side) => side.books(who).read(start),
       (books) => ({ ...(books as object), settledMs: (books as { settledMs?: number }).settledMs !== undefined }),
     );
+  }
+
+  /** Tokens are random: which intent it was is what must agree. */
+  seenOf({ abandoned, lastWrite }: WriteIntent) {
+    const last = this.intents.findIndex(({ real, simulated }) =>
+      [real.token, simulated.token].includes(lastWrite ?? ''),
+    );
+    return { abandoned, lastWrite: last, told: lastWrite !== undefined };
   }
 
   async finals(): Promise<void> {

@@ -98,6 +98,7 @@ export class WindowLife {
       ),
       windowSec,
       alive: () => membership.incarnations,
+      epoch: () => commands.losses,
       events: { wrote: () => undefined, shrunk: () => undefined, rejected: () => undefined },
     });
     return new Flusher({
@@ -196,6 +197,10 @@ class Believing extends HeldCache {
 
   override get(startSec: number): Map<string, number> | undefined {
     return super.get(startSec) ?? (this.#without.has('read-back') ? new Map() : undefined);
+  }
+
+  override isAsOf(startSec: number, token: string | undefined, epoch: number): boolean {
+    return this.#without.has('read-back') || super.isAsOf(startSec, token, epoch);
   }
 
   override delete(startSec: number): void {

@@ -33,6 +33,7 @@ export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeS
     windowSec: 60,
     clock,
     alive: () => [],
+    epoch: () => 0,
     events: { wrote: none, shrunk: none, rejected: none },
     logger: silentLogger,
   });

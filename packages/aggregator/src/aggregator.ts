@@ -9,7 +9,7 @@ import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { Metrics } from '@weir/common/metrics';
 import type { BuildContext, Daemon } from '@weir/common/program';
-import { openRedis } from '@weir/common/redis';
+import { connectionEpoch, openRedis } from '@weir/common/redis';
 import { passingFault } from '@weir/common/redis-fault';
 import { redisService } from '@weir/common/redis-service';
 import { type Service, ServiceGroup } from '@weir/common/service';
@@ -72,6 +72,7 @@ class Aggregator implements Service {
   readonly #registry = new Metrics();
   readonly #metrics: AggregatorMetrics;
   readonly #redis: Redis;
+  readonly #epoch: () => number;
   readonly #relays: RelayReports;
   readonly #membership: Membership;
   readonly #observer: Observer;
@@ -100,6 +101,7 @@ class Aggregator implements Service {
       name: `weir-aggregator/${id}`,
       onError: (error) => logger.debug({ err: error }, 'redis connection'),
     });
+    this.#epoch = connectionEpoch(this.#redis);
     this.#relays = new RelayReports(this.#redis, settings.prefix);
     this.#membership = this.#buildMembership();
     const stores = this.#buildStores();
@@ -188,6 +190,7 @@ class Aggregator implements Service {
       ...shared,
       sinks,
       redis: this.#redis,
+      epoch: this.#epoch,
       prefix,
       incarnation: this.#incarnation,
       observer: this.#observer,
@@ -226,6 +229,7 @@ class Aggregator implements Service {
     return new Partitions({
       redisUrl: redis,
       commands: this.#redis,
+      epoch: this.#epoch,
       prefix,
       id: this.#id,
       incarnation: this.#incarnation,

@@ -75,7 +75,7 @@ export function beginWrite(
   fields.set('intent', `${writer.incarnation} ${writer.token}`);
   fields.set('begun', String(nowMs));
   state.books.set(key, fields);
-  return { token: writer.token, abandoned: fields.has('abandoned') };
+  return { token: writer.token, abandoned: fields.has('abandoned'), lastWrite: fields.get('writer') };
 }
 
 export type WriteEnd = 'confirmed' | 'settled' | 'checked' | 'cancelled' | 'abandoned';
@@ -108,6 +108,7 @@ export function endWrite(
   }
   fields.delete('intent');
   fields.delete('begun');
+  if (end.outcome !== 'cancelled') fields.set('writer', writer.token);
   if (end.outcome === 'abandoned') {
     fields.set('abandoned', String(nowMs));
   } else if (end.outcome !== 'cancelled') {
