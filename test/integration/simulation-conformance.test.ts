@@ -335,12 +335,20 @@ class Sequence {
     const { random } = this;
     const id = random.pick(['x', 'y']);
     const incarnation = random.pick(['one', 'two']);
-    const started = random.pick(['', '1000']);
+    const started = random.pick(['', '1000', String(Number.MAX_SAFE_INTEGER)]);
     const deadMs = random.pick([0, 3_600_000]);
     const beat = random.integer(1, 9);
-    await this.both('heartbeat', (side) => side.heartbeat({ id, incarnation, started, beat, forgetMs: 1e12, deadMs }));
+    const stands = random.chance(0.5);
+    const said = { id, incarnation, beat, startedMs: started, forgetAfterMs: 1e12, deadAfterMs: deadMs };
+    await this.both('heartbeat', async ({ heartbeats }) =>
+      heartbeats.beat({ ...said, standing: stands ? await heartbeats.standing(id) : '' }),
+    );
+    if (random.chance(0.1)) await this.both('sign off', ({ heartbeats }) => heartbeats.signOff(id));
     const drained = random.pick(['', '2000']);
-    await this.both('report', (side) => side.report({ id, incarnation, started, drained, deadMs }));
+    const reported = { id, incarnation, started, drained, deadMs };
+    await this.both('report', async (side) =>
+      side.report({ ...reported, standing: stands ? await side.relayField(id) : '' }),
+    );
   }
 }
 

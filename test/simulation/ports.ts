@@ -2,6 +2,7 @@ import type { EntrySource, IdlePage, ReadEntry } from '@weir/aggregator/entry-so
 import type { FoldPlan } from '@weir/aggregator/fold-plan';
 import type { Version } from '@weir/aggregator/log-codec';
 import type { FinalStore, FinalsView } from '@weir/aggregator/store/final-store';
+import type { Beat, Heartbeats } from '@weir/aggregator/store/heartbeats';
 import type { FoldReply, KnownLog, PartitionStore } from '@weir/aggregator/store/partition-store';
 import type { SinkBooks, WriteIntent } from '@weir/aggregator/store/sink-books';
 import type { Caller } from './connection.ts';
@@ -280,5 +281,37 @@ export class SimSinkBooks implements SinkBooks {
 
   #call<T>(name: string, run: (state: shared.SharedState, redis: SimRedis) => T): Promise<T> {
     return this.#connection.call(name, (answer) => answer(run(this.#redis.shared, this.#redis)));
+  }
+}
+
+export class SimHeartbeats implements Heartbeats {
+  readonly #connection: Caller;
+  readonly #redis: SimRedis;
+
+  constructor(connection: Caller, redis: SimRedis) {
+    this.#connection = connection;
+    this.#redis = redis;
+  }
+
+  standing(id: string) {
+    return this.#call('who has the id', ({ aggregators }) => aggregators.get(id) ?? '');
+  }
+
+  nowMs() {
+    return this.#call('time', () => this.#redis.nowMs);
+  }
+
+  beat(said: Beat) {
+    return this.#call('heartbeat', (state) => shared.heartbeat(state, said, this.#redis.nowMs));
+  }
+
+  signOff(id: string) {
+    return this.#call('sign off', ({ aggregators }) => {
+      aggregators.delete(id);
+    });
+  }
+
+  #call<T>(name: string, run: (state: shared.SharedState) => T): Promise<T> {
+    return this.#connection.call(name, (answer) => answer(run(this.#redis.shared)));
   }
 }

@@ -1,5 +1,6 @@
 import { Flusher } from '@weir/aggregator/flusher';
 import { HeldCache } from '@weir/aggregator/held-cache';
+import type { Membership } from '@weir/aggregator/membership';
 import { Observer } from '@weir/aggregator/observer';
 import { holdsFlushes } from '@weir/aggregator/rollback-hold';
 import { parseRelayReport, type RelayReport } from '@weir/aggregator/seal-plan';
@@ -13,7 +14,6 @@ import { SimFinalStore, SimPartitionStore, SimSinkBooks } from './ports.ts';
 import type { Without } from './redis/checks.ts';
 import { TIMES } from './scenario.ts';
 import type { SimAggregatorOptions } from './sim-aggregator.ts';
-import type { SimMembership } from './sim-membership.ts';
 import type { SimProcess } from './sim-process.ts';
 import { type SimDatabase, SimSink } from './sim-sink.ts';
 
@@ -25,7 +25,7 @@ export interface WindowLifeOptions extends SimAggregatorOptions {
   process: SimProcess;
   commands: Connection;
   incarnation: string;
-  membership: SimMembership;
+  membership: Pick<Membership, 'owns' | 'incarnations'>;
   stores: readonly SimPartitionStore[];
   time: RedisTime;
 }

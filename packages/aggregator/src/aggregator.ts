@@ -27,6 +27,7 @@ import { openSink } from './sinks/open-sink.ts';
 import type { Sink } from './sinks/sink.ts';
 import { parseSinkUrls } from './sinks/sink-url.ts';
 import { RedisFinalStore } from './store/final-store.ts';
+import { RedisHeartbeats } from './store/heartbeats.ts';
 import { RedisPartitionStore } from './store/redis-partition-store.ts';
 
 const CHUNK_BYTES = 64 * 1024 * 1024;
@@ -160,8 +161,7 @@ class Aggregator implements Service {
 
   #buildMembership(): Membership {
     return new Membership({
-      redis: this.#redis,
-      prefix: this.#settings.prefix,
+      heartbeats: new RedisHeartbeats(this.#redis, this.#settings.prefix),
       id: this.#id,
       incarnation: this.#incarnation,
       clock: this.#clock,
