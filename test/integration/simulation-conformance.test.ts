@@ -271,9 +271,21 @@ class Sequence {
     const id = random.pick(['0-0', ...this.entries.keys()]);
     const foldedMs = random.pick([0, 0, Number(id.split('-')[0]) + random.integer(0, 1), 9e15]);
     const dueMs = random.pick([0, 0, 9e15]);
-    if (random.chance(0.5)) await this.both('seal', (side) => side.store.seal(start, dueMs, foldedMs));
-    else await this.both('drop', (side) => side.store.drop(start));
+    if (random.chance(0.5)) {
+      const seen = random.chance(0.9);
+      await this.both('seal', async (side) => {
+        const { seed } = await side.store.readWindows([], 0);
+        return side.store.seal(start, { dueMs, foldedMs, seed: seen && seed !== undefined ? seed : '' });
+      });
+      await this.agreeOnSeed();
+    } else await this.both('drop', (side) => side.store.drop(start));
     await this.both('meta', (side) => side.store.meta(start));
+  }
+
+  /** Each side draws a seed of its own where there was none; from here on they have the same. */
+  async agreeOnSeed(): Promise<void> {
+    const { seed } = await this.real.store.readWindows([], 0);
+    this.simulated.sim.partitions[0]!.seed = seed;
   }
 
   async write(): Promise<void> {

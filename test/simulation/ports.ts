@@ -68,10 +68,16 @@ export class SimPartitionStore implements PartitionStore {
     return this.#call('observe', (_, state) => scripts.observe(state, stamp));
   }
 
-  seal(startSec: number, dueMs: number, foldedMs: number) {
-    return this.#call('seal', ({ nowMs, without }, state) =>
-      scripts.seal(state, startSec, { dueMs, foldedMs, nowMs, without }),
-    );
+  seal(startSec: number, sealing: { dueMs: number; foldedMs: number; seed: string }) {
+    return this.#call('seal', (redis, state) => {
+      const { nowMs, without } = redis;
+      return scripts.seal(state, startSec, {
+        ...sealing,
+        nowMs,
+        without,
+        fresh: { seed: redis.seed(), stamp: redis.stamp() },
+      });
+    });
   }
 
   drop(startSec: number) {

@@ -53,6 +53,11 @@ export class SimRelay {
       nowMs: () => this.#time.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
     });
+    if (!redis.without.has('asked-anew')) {
+      this.#appends.onLost(() => {
+        for (const lane of this.lanes) lane.disconnected();
+      });
+    }
     this.lanes.forEach((lane, partition) => void this.#drive(lane, partition));
     this.process.repeat(TIMES.beatEveryMs, () => this.#report());
   }
@@ -136,7 +141,7 @@ export class SimRelay {
       deadMs: TIMES.deadAfterMs,
       standing,
     };
-    const { kind, nowMs } = await this.#commands.call<ReturnType<typeof report>>('report', (answer) =>
+    const { kind, nowMs } = await this.#appends.call<ReturnType<typeof report>>('report', (answer) =>
       answer(report(this.#redis.shared, said, this.#redis.nowMs)),
     );
     this.#time.observe(nowMs, this.process.clock.monotonicMs() - sentMs);

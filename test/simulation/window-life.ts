@@ -45,7 +45,8 @@ export class WindowLife {
     this.#options = options;
     this.#finals = new SimFinalStore(commands, redis);
     const fail = (error: unknown) => process.judge(error);
-    const shared = { stores, clock: process.clock, logger: silentLogger, fail, time };
+    const epoch = redis.without.has('epoch-before-seal') ? () => 0 : () => commands.losses;
+    const shared = { stores, clock: process.clock, epoch, logger: silentLogger, fail, time };
     const intervalMs = TIMES.loopMs;
     this.#observer = new Observer({ ...shared, finals: this.#finals, intervalMs });
     const newToken = () => process.world.random.hex();

@@ -107,7 +107,7 @@ class Aggregator implements Service {
     this.#membership = this.#buildMembership();
     const stores = this.#buildStores();
     const finals = new RedisFinalStore(this.#redis, settings.prefix);
-    const shared = { stores, finals, clock: this.#clock, logger, fail };
+    const shared = { stores, finals, clock: this.#clock, epoch: this.#epoch, logger, fail };
     this.#observer = new Observer({ ...shared, intervalMs: OBSERVE_EVERY_MS });
     this.#flushers = this.#buildFlushers(sinks, shared);
     this.#sealer = this.#buildSealer(shared);
@@ -190,7 +190,6 @@ class Aggregator implements Service {
       ...shared,
       sinks,
       redis: this.#redis,
-      epoch: this.#epoch,
       prefix,
       incarnation: this.#incarnation,
       observer: this.#observer,
@@ -300,6 +299,7 @@ interface SharedParts {
   stores: readonly RedisPartitionStore[];
   finals: RedisFinalStore;
   clock: Clock;
+  epoch: () => number;
   logger: Logger;
   fail: (error: unknown) => void;
 }

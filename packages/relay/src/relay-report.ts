@@ -15,14 +15,20 @@ import type { Redis } from 'ioredis';
  * aggregators wait for the relay to come back, or for `--hold`.
  */
 export interface RelayReportOptions {
+  /**
+   * Of the appends: what they have learned of Redis is true of the very server that gets the report. On a connection of its
+   * own, a report could reach a server that was started anew before the appends have noticed.
+   */
   redis: Redis;
+  /** Outlives the appends' connection. */
+  signOffRedis: Redis;
   prefix: string;
   id: string;
   /** Random, of this start: 16 hex digits. */
   incarnation: string;
   clock: Clock;
   time: RedisTime;
-  /** Every line received before this moment is in Redis; undefined before anything is known. Unix ms of Redis's clock. */
+  /** Every line received before this moment is in Redis; undefined while nothing is known. Unix ms of Redis's clock. */
   drainedMs: () => number | undefined;
   /** Called with a SettingsError when another process took the id, or with a bug. */
   fail: (error: unknown) => void;
@@ -69,11 +75,11 @@ export class RelayReport implements Service {
   async stop(): Promise<void> {
     await this.#loop.stop();
     if (this.#startedMs === '') return;
-    const { redis, prefix, id, incarnation, logger } = this.#options;
+    const { signOffRedis, prefix, id, incarnation, logger } = this.#options;
     try {
-      const field = await redis.hget(relaysKey(prefix), id);
+      const field = await signOffRedis.hget(relaysKey(prefix), id);
       // Whoever took the id from us keeps it.
-      if (field?.startsWith(`${incarnation} `)) await redis.hdel(relaysKey(prefix), id);
+      if (field?.startsWith(`${incarnation} `)) await signOffRedis.hdel(relaysKey(prefix), id);
     } catch (error) {
       logger.warn({ err: redisFault(error) }, 'could not sign off: windows may wait for this relay until --hold');
     }

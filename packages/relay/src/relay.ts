@@ -67,7 +67,8 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     fail,
   });
   const report = new RelayReport({
-    redis,
+    redis: appendRedis,
+    signOffRedis: redis,
     prefix,
     id,
     incarnation,

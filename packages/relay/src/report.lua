@@ -5,7 +5,8 @@ A relay says that it is alive and up to when everything it received is in Redis.
 relays that fall silent.
 
 KEYS  relays
-ARGV  id, incarnation, started (ms, or '' at the first report), drained (ms, or '': as of its start), dead after (ms),
+ARGV  id, incarnation, started (ms, or '' at the first report), drained (ms, or '': as it stands there, or as of its start),
+      dead after (ms),
       at the first report the field as it was read before, or ''
 Reply {'reported', now ms, previous field or ''}
       | {'taken', now ms, field}: at the first report, something else stands there than was read, so somebody may be alive;
@@ -40,7 +41,7 @@ elseif previous ~= '' and string.match(previous, '^%S+') ~= ARGV[2] then
 end
 local drained = ARGV[4]
 if drained == '' then
-  drained = started
+  drained = string.match(previous, '^' .. ARGV[2] .. ' %d+ %d+ (%d+)') or started
 end
 redis.call('HSET', KEYS[1], ARGV[1], table.concat({ ARGV[2], started, now, drained }, ' '))
 return { 'reported', nowMs, previous }

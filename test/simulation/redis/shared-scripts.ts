@@ -175,6 +175,8 @@ export function report(state: SharedState, said: Report, nowMs: number) {
     return { kind: 'taken' as const, nowMs, previous };
   }
   const since = started === '' ? String(nowMs) : started;
-  state.relays.set(id, `${incarnation} ${since} ${nowMs} ${drained === '' ? since : drained}`);
+  const [before, , , stands] = previous.split(' ');
+  const known = drained !== '' ? drained : before === incarnation && stands !== undefined ? stands : since;
+  state.relays.set(id, `${incarnation} ${since} ${nowMs} ${known}`);
   return { kind: 'reported' as const, nowMs, previous };
 }

@@ -289,6 +289,16 @@ describe('drained is', () => {
     lane.answered({ last: 0, redisMs: 1200 }, 3);
     expect(lane.drainedMs).toBe(900);
   });
+
+  test('unknown again once the connection was lost, until Redis was asked anew, and that is done at once', () => {
+    const { lane, contact } = build();
+    contact();
+    lane.disconnected();
+    expect(lane.drainedMs).toBeUndefined();
+    expect(lane.next(1).kind).toBe('probe');
+    lane.answered({ last: 0, redisMs: 1300 }, 2);
+    expect(lane.drainedMs).toBe(1300);
+  });
 });
 
 type Move =
