@@ -1,104 +1,21 @@
 import { NO_VERSION } from '@weir/aggregator/log-codec';
-import { Observer } from '@weir/aggregator/observer';
-import type { RelayReport } from '@weir/aggregator/seal-plan';
-import { Sealer, type SealerOptions } from '@weir/aggregator/sealer';
+import { Sealer } from '@weir/aggregator/sealer';
 import { decodeTotals, encodeTotals } from '@weir/aggregator/totals-codec';
 import { RedisTime } from '@weir/common/clock';
 import { silentLogger } from '@weir/common/logger';
 import { RedisFault } from '@weir/common/redis-fault';
-import { FakeClock, settle } from '../../support/fake-clock.ts';
-import { FakePartitionStore } from '../../support/fake-partition-store.ts';
-import { FakeBooks, FakeFinalStore } from '../../support/fake-sinks.ts';
-
-const WINDOW = 1_478_507_520;
-const OPENED = 1_478_507_530_000;
-const LATENESS = 900_000;
-const DUE = (WINDOW + 60) * 1_000 + LATENESS;
-const FINAL_KEEP = 3_600_000;
-const signal = new AbortController().signal;
-
-/** Two partitions and two sinks, a window that was published in both, and the moment it is due. */
-async function deployment(options: Partial<SealerOptions> = {}) {
-  const clock = new FakeClock();
-  const time = new RedisTime(clock, DUE);
-  const stores = [new FakePartitionStore(0), new FakePartitionStore(1)];
-  const finals = new FakeFinalStore();
-  const books = [new FakeBooks(), new FakeBooks()];
-  const failed: unknown[] = [];
-  const fail = (error: unknown) => failed.push(error);
-  const reports: RelayReport[] = [];
-  const seen = { sealed: 0, waiting: 0 };
-  const redis = { losses: 0 };
-  const epoch = () => redis.losses;
-  const observer = new Observer({ stores, finals, clock, epoch, intervalMs: 200, logger: silentLogger, fail });
-  const sealer = new Sealer({
-    stores,
-    finals,
-    books,
-    observer,
-    clock,
-    epoch,
-    time,
-    times: { windowSec: 60, latenessMs: LATENESS, holdMs: 6 * LATENESS },
-    finalKeepMs: FINAL_KEEP,
-    intervalMs: 1_000,
-    relays: async () => reports,
-    owns: () => true,
-    events: {
-      sealed: () => {
-        seen.sealed++;
-      },
-      waiting: (windows) => {
-        seen.waiting = windows;
-      },
-    },
-    logger: silentLogger,
-    fail,
-    ...options,
-  });
-  const publish = async (partition: number, events: number) => {
-    const store = stores[partition]!;
-    const groups = [{ eventType: 'e', product: 'p', events, users: 1 }];
-    const version = store.version(WINDOW);
-    await store.publish(WINDOW, version, encodeTotals({ version, groups }));
-  };
-  for (const store of stores) {
-    store.seed = 'of the partition';
-    store.nowMs = OPENED;
-    store.append(WINDOW, Buffer.from('a log of 20 bytes and more'));
-    store.nowMs = DUE;
-  }
-  await publish(0, 5);
-  await publish(1, 3);
-  const round = async (later = 0) => {
-    await clock.advance(later);
-    for (const store of stores) store.nowMs = time.nowMs();
-    finals.nowMs = time.nowMs();
-    await observer.runOnce();
-    await sealer.runOnce(signal);
-  };
-  return { clock, stores, finals, books, failed, reports, redis, seen, observer, sealer, publish, round };
-}
-
-type Deployment = Awaited<ReturnType<typeof deployment>>;
-
-function expectSealed({ stores, finals, seen }: Deployment, events = 8): void {
-  expect(decodeTotals(finals.records.get(WINDOW)!)).toEqual({
-    version: NO_VERSION,
-    groups: [{ eventType: 'e', product: 'p', events, users: 2 }],
-  });
-  for (const store of stores) expect([store.sealed.has(WINDOW), store.logs.size]).toEqual([true, 0]);
-  expect(seen.sealed).toBe(1);
-}
-
-const relay = (fields: Partial<RelayReport> = {}): RelayReport => ({
-  id: 'relay-1',
-  incarnation: '0011223344556677',
-  startedMs: 0,
-  lastMs: DUE,
-  drainedMs: DUE,
-  ...fields,
-});
+import { settle } from '../../support/fake-clock.ts';
+import {
+  type Deployment,
+  DUE,
+  deployment,
+  expectSealed,
+  FINAL_KEEP,
+  LATENESS,
+  relay,
+  signal,
+  WINDOW,
+} from '../../support/sealing.ts';
 
 describe('a window', () => {
   test('is sealed when it is due: every partition’s bit, the sum as final record, then nothing is left of its state', async () => {
@@ -267,71 +184,6 @@ describe('a seal that was interrupted', () => {
     expect(it.stores[1]!.sealed.has(WINDOW)).toBe(true);
     await it.round();
     expect(it.stores.map(({ logs }) => logs.size)).toEqual([0, 0]);
-  });
-});
-
-describe('a seal never rests on what an earlier Redis knew', () => {
-  const nothingSealed = ({ stores, finals }: Deployment) => {
-    expect(stores.map(({ sealed }) => sealed.size)).toEqual([0, 0]);
-    expect(finals.records.size).toBe(0);
-  };
-
-  test('the connection was lost since the windows were seen: they are seen again first', async () => {
-    const it = await deployment();
-    await it.observer.runOnce();
-    it.redis.losses++;
-    await it.sealer.runOnce(signal);
-    nothingSealed(it);
-    await it.round();
-    expectSealed(it);
-  });
-
-  test('the connection was lost while the relays were asked', async () => {
-    const it: Deployment = await deployment({
-      relays: async () => {
-        it.redis.losses++;
-        return [];
-      },
-    });
-    await it.round();
-    nothingSealed(it);
-  });
-
-  test('a partition was emptied since it was seen', async () => {
-    const it: Deployment = await deployment({
-      relays: async () => {
-        it.stores[1]!.seed = 'of the emptied partition';
-        return [];
-      },
-    });
-    it.stores[0]!.sealed.add(WINDOW);
-    await it.round();
-    expect(it.stores[1]!.sealed.size).toBe(0);
-    expect(it.finals.records.size).toBe(0);
-  });
-
-  test('the connection was lost between the bits and the record', async () => {
-    const it = await deployment();
-    it.stores[1]!.before = (step) => {
-      if (step === 'publishedTotals') it.redis.losses++;
-    };
-    await it.round();
-    expect(it.finals.records.size).toBe(0);
-  });
-
-  test('all was emptied between the bits and the record: the record goes again', async () => {
-    const it = await deployment();
-    const store = it.finals.store.bind(it.finals);
-    it.finals.store = async (startSec, totals) => {
-      for (const partition of it.stores) {
-        partition.seed = 'of the emptied partition';
-        partition.sealed.clear();
-      }
-      return store(startSec, totals);
-    };
-    await it.round();
-    nothingSealed(it);
-    expect(it.seen.sealed).toBe(0);
   });
 });
 
