@@ -265,9 +265,7 @@ describe('Redis', () => {
 });
 
 describe('drained is', () => {
-  test('unknown before Redis ever answered', () => {
-    expect(build().lane.drainedMs).toBeUndefined();
-  });
+  test('unknown before Redis ever answered', () => expect(build().lane.drainedMs).toBeUndefined());
 
   test('the moment of the last answer when nothing is in hand', () => {
     const { lane, contact } = build();
