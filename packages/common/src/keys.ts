@@ -7,6 +7,7 @@
  *   weir:{3}:relays            hash     incarnation → "last sequence, Redis ms"         (append.lua)
  *   weir:{3}:counters          hash     the ledger of the partition, in lines            (append.lua, fold.lua)
  *   weir:{3}:seed              string   the partition's identity hash key, 16 hex digits (fold.lua)
+ *   weir:{3}:birth             string   random, drawn when the partition came into being: an emptied one gets another
  *   weir:{3}:windows           hash     window → "length nonce openedMs"                 (fold.lua)
  *   weir:{3}:open              zset     open windows, scored by their start              (fold.lua)
  *   weir:{3}:log:<window>:<k>  string   chunk k of the window's log                      (fold.lua)
@@ -34,6 +35,7 @@ export interface PartitionKeys {
   readonly relays: string;
   readonly counters: string;
   readonly seed: string;
+  readonly birth: string;
   readonly windows: string;
   readonly open: string;
   readonly dead: string;
@@ -56,6 +58,7 @@ export function partitionKeys(prefix: string, partition: number): PartitionKeys 
     relays: `${base}relays`,
     counters: `${base}counters`,
     seed: `${base}seed`,
+    birth: `${base}birth`,
     windows: `${base}windows`,
     open: `${base}open`,
     dead: `${base}dead`,

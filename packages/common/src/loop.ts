@@ -16,7 +16,8 @@ export class Loop implements Service {
   readonly #options: LoopOptions;
   readonly #abort = new AbortController();
   #running: Promise<void> | undefined;
-  #wakeUp: AbortController | undefined;
+  /** Of the present pause; one of its own each, for a signal made of two would never be let go of by the longer one. */
+  #pause = new AbortController();
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -27,11 +28,12 @@ export class Loop implements Service {
   }
 
   wake(): void {
-    this.#wakeUp?.abort();
+    this.#pause.abort();
   }
 
   async stop(): Promise<void> {
     this.#abort.abort();
+    this.#pause.abort();
     await this.#running;
   }
 
@@ -44,8 +46,9 @@ export class Loop implements Service {
       } catch (error) {
         if (!signal.aborted) onError(error);
       }
-      this.#wakeUp = new AbortController();
-      await clock.sleep(intervalMs, AbortSignal.any([signal, this.#wakeUp.signal]));
+      if (signal.aborted) return;
+      this.#pause = new AbortController();
+      await clock.sleep(intervalMs, this.#pause.signal);
     }
   }
 }

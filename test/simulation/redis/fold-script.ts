@@ -37,6 +37,7 @@ export function fold(
   if ((tooMany || tooFew) && !without.has('verdict')) return { kind: 'verdict', nowMs, openOldWindows: openOld };
 
   state.seed ??= seed;
+  state.birth ??= stamp;
   for (const claim of plan.windows) append(state, claim, nowMs, stamp);
   bury(state, plan, options.maxDeadBytes);
   state.counters.counted += plan.counted;

@@ -58,6 +58,7 @@ export class PartitionState {
   deadCounts = new Map<DeadReason, number>();
   dead: DeadRecord[] = [];
   seed: string | undefined;
+  birth: string | undefined;
   windows = new Map<number, WindowLog>();
   /** With what the seal asked for: entries appended before this moment (ms) are folded. */
   sealed = new Map<number, number>();
@@ -79,6 +80,7 @@ export class PartitionState {
     copy.deadCounts = new Map(this.deadCounts);
     copy.dead = [...this.dead];
     copy.seed = this.seed;
+    copy.birth = this.birth;
     copy.windows = new Map(this.windows);
     copy.sealed = new Map(this.sealed);
     copy.suspects = new Map(this.suspects);

@@ -14,7 +14,7 @@ pass the checks.
   verdict  too-many-windows still holds, by Redis's own clock; late and window-full follow from the version.
   seed     identities in the plan were made with the key of this partition's log.
 
-KEYS  stream, seed, windows, open, counters, dead, suspects, dirty, stamp
+KEYS  stream, seed, windows, open, counters, dead, suspects, dirty, stamp, birth
 ARGV  base, group, seed, window (s), lateness (ms), old windows at most, chunk (bytes), dead letters at most (bytes),
       counted, duplicate, suspect (1 or 0), new stamp, number of entries, of windows, of dead letters; then
       per entry: id
@@ -86,6 +86,8 @@ end
 if not seed then
   redis.call('SET', KEYS[2], ARGV[3])
 end
+-- Where Redis was emptied the seed may come back, for processes remember it; this never does.
+redis.call('SET', KEYS[10], ARGV[12], 'NX')
 for i = firstWindow, firstDead - 1, 5 do
   local start, claim, versionAfter, record = ARGV[i], ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
   if record ~= '' then
