@@ -47,7 +47,10 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'aggregator/store/sink-books.ts',
   'cli/cli.ts',
   'cli/commands/lag.ts',
+  'cli/commands/ledger.ts',
   'cli/commands/pending.ts',
   'cli/deployment-target.ts',
+  'cli/ledger-windows.ts',
+  'cli/partition-books.ts',
   'cli/partition-state.ts',
 ]);
