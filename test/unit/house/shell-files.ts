@@ -14,6 +14,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'relay/admission.ts',
   'relay/append-script.ts',
   'relay/body.ts',
+  'relay/counts-report.ts',
   'relay/lane-runner.ts',
   'relay/publisher.ts',
   'relay/relay-report.ts',

@@ -36,7 +36,7 @@ const line = Buffer.from('event_type=a,product=b value=u 5');
 
 function build({ journalBytes = 1_000_000, batchBytes = 300, lingerMs = 2 } = {}) {
   const journal = new MemoryJournal({ maxBytes: journalBytes, partitions: 1 });
-  const seen = { work: 0, confirmed: 0, again: 0, lost: 0, gap: 0 };
+  const seen = { work: 0, journaled: 0, confirmed: 0, again: 0, lost: 0, gap: 0 };
   const lane = new Lane({
     partition: 0,
     journal,
@@ -46,6 +46,9 @@ function build({ journalBytes = 1_000_000, batchBytes = 300, lingerMs = 2 } = {}
     backoffMs: (failures) => failures * 10,
     events: {
       work: () => seen.work++,
+      journaled: (lines) => {
+        seen.journaled += lines;
+      },
       confirmed: (_, again) => {
         seen.confirmed++;
         if (again) seen.again++;
@@ -126,6 +129,15 @@ describe('an open batch', () => {
     expectAppend(lane.next(0), 1);
     lane.answered({ last: 1, redisMs: 6000 }, 0);
     expect(lane.empty).toBe(true);
+  });
+
+  test('tells how many lines went into the journal, batch by batch', () => {
+    const { lane, add, contact, seen } = build();
+    contact();
+    for (let i = 0; i < 3; i++) add();
+    expect(seen.journaled).toBe(0);
+    lane.next(2);
+    expect(seen.journaled).toBe(3);
   });
 
   test('tells its driver when there is something new to do', () => {
