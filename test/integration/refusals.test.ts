@@ -42,6 +42,16 @@ test.each<keyof typeof PROGRAMS>(['weir-relay', 'weir-aggregator', 'weir'])(
   },
 );
 
+test.each<keyof typeof PROGRAMS>(['weir-relay', 'weir-aggregator', 'weir'])(
+  '%s takes no more partitions than the others',
+  async (program) => {
+    const args = program === 'weir' ? ['lag', '--partitions', '1025'] : ['--partitions', '1025'];
+    const { code, stderr } = await runProgram(program, args);
+    expect(code).toBe(program === 'weir' ? 2 : 78);
+    expect(stderr).toContain('--partitions: got "1025", expected a whole number from 1 to 1024');
+  },
+);
+
 describe('beside a deployment that runs', () => {
   let region: Region;
 
