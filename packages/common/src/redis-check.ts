@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { SettingsError } from './errors.ts';
-import { redisFault } from './redis.ts';
+import { hasNeedlessPassword, redisFault } from './redis.ts';
 
 /**
  * What a Redis must be for Weir's guarantees to hold on it, looked at once at start: at least 7.0, and never throwing
@@ -27,6 +27,7 @@ export async function checkRedisServer(redis: Redis): Promise<{ version: string;
   if (info.get('role') !== undefined && info.get('role') !== 'master') {
     warnings.push('this Redis is a replica: writes will be refused until it is promoted');
   }
+  if (hasNeedlessPassword(redis)) warnings.push('--redis has a password, and this Redis asks for none');
   return { version, warnings };
 }
 
