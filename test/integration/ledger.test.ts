@@ -53,6 +53,20 @@ async function ledger(expected = 0): Promise<LedgerReport> {
   return JSON.parse(out) as LedgerReport;
 }
 
+type CallArgs = [command: string, ...args: (string | number)[]];
+const readsWaiting = (args: CallArgs) => args.includes('ids') || args.includes('page');
+
+/** The connection, with its scripts called through `call`. */
+function watched(call: (args: CallArgs) => Promise<unknown>): Redis {
+  return new Proxy(redis, {
+    get(target, name) {
+      if (name === 'callBuffer') return (...args: CallArgs) => call(args);
+      const value = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 const read = (client = redis): Promise<PartitionBooks> =>
   readBooks(client, it.keys, new Budget(10_000, () => performance.now()));
 
@@ -96,6 +110,26 @@ describe('the books', () => {
     for (let i = 0; i < entries; i++) await it.append([event(i)]);
     await it.deliver('a', entries - 10);
     expect((await ledger()).totals).toMatchObject({ waiting: entries, waitingEntries: entries, balanced: true });
+  });
+
+  test('are read in steps that stay small when entries become large', async () => {
+    for (let i = 0; i < 3_000; i++) await it.append([event(i)]);
+    const large = Buffer.alloc(1024 * 1024 - 1, 'x');
+    for (let i = 0; i < 30; i++) await it.append([large]);
+    for (const pending of [0, 3_030]) {
+      if (pending > 0) await it.deliver('a', pending);
+      const entriesOfStep: number[] = [];
+      const { waiting } = await read(
+        watched(async (args) => {
+          const reply = await redis.callBuffer(...args);
+          if (readsWaiting(args)) entriesOfStep.push((reply as [number])[0]);
+          return reply;
+        }),
+      );
+      expect(waiting).toEqual({ entries: 3_030, lines: 3_030, missingEntries: 0 });
+      // Of a megabyte each: four to a step, give or take one.
+      expect(entriesOfStep.filter((entries) => entries > 0 && entries <= 5).length).toBeGreaterThanOrEqual(6);
+    }
   });
 
   test('give no lines to an entry that no relay wrote, as the fold does', async () => {
@@ -149,37 +183,34 @@ describe('the books', () => {
 });
 
 describe('while the deployment works', () => {
-  /** Runs `between` before the script with this many keys is called for the first time. */
-  function interrupted(isCall: (args: unknown[]) => boolean, between: () => Promise<unknown>): Redis {
+  /** Runs `between` before the first call that `isCall` is true of. */
+  function interrupted(isCall: (args: CallArgs) => boolean, between: () => Promise<unknown>): Redis {
     let done = false;
-    return new Proxy(redis, {
-      get(target, name) {
-        const value = Reflect.get(target, name);
-        if (name !== 'callBuffer') return typeof value === 'function' ? value.bind(target) : value;
-        return async (...args: unknown[]) => {
-          if (!done && isCall(args)) {
-            done = true;
-            await between();
-          }
-          return target.callBuffer(...(args as [string]));
-        };
-      },
+    return watched(async (args) => {
+      if (!done && isCall(args)) {
+        done = true;
+        await between();
+      }
+      return redis.callBuffer(...args);
     });
   }
-  const readsWaiting = (args: unknown[]) => args.includes('ids') || args.includes('page');
 
-  test('what was folded and trimmed after the look is looked at again, and is no deleted entry', async () => {
+  test.each([
+    { what: 'pending', delivered: 2 },
+    { what: 'not delivered', delivered: 0 },
+    { what: 'either', delivered: 1 },
+  ])('what was $what, and is folded and trimmed after the look, means a new look', async ({ delivered }) => {
     const process = await it.process();
-    const entry = await it.entry(events(3));
-    await it.append(events(2, 10));
+    for (const from of [0, 10]) await it.append(events(2, from));
+    const pending = delivered > 0 ? await it.deliver('a', delivered) : [];
     const { waiting, counters } = await read(
       interrupted(readsWaiting, async () => {
-        await process.fold(entry, ...(await it.deliver()));
+        await process.fold(...pending, ...(await it.deliver()));
         await it.store.trim();
       }),
     );
     expect(waiting).toEqual({ entries: 0, lines: 0, missingEntries: 0 });
-    expect(counters.get('counted')).toBe(5);
+    expect(counters.get('counted')).toBe(4);
   });
 
   test('what is appended, delivered and folded after the look does not show, as long as it is not trimmed', async () => {
@@ -200,13 +231,21 @@ describe('while the deployment works', () => {
     const process = await it.process();
     for (let i = 0; i < PENDING_PAGE + 5; i++) await it.append([event(i)]);
     const [first] = await it.deliver('a', PENDING_PAGE + 1);
-    const secondPage = (args: unknown[]) =>
+    const secondPage = (args: CallArgs) =>
       args.some((arg) => String(arg).startsWith('(') && args.includes(PENDING_PAGE));
     const delivered = await read(interrupted(secondPage, () => it.deliver('b', 2)));
     expect(delivered.waiting).toMatchObject({ entries: PENDING_PAGE + 5 });
     const folded = await read(interrupted(secondPage, () => process.fold(first!)));
     expect(folded.waiting).toMatchObject({ entries: PENDING_PAGE + 4 });
     expect(folded.counters.get('counted')).toBe(1);
+    await it.deliver('b');
+    const appendAndDeliver = async () => {
+      await it.append(events(1));
+      await it.deliver('b');
+    };
+    const appended = await read(interrupted(secondPage, appendAndDeliver));
+    expect(appended.waiting).toMatchObject({ entries: PENDING_PAGE + 4 });
+    expect(appended.counters.get('received')).toBe(PENDING_PAGE + 5);
   });
 
   test('what cannot be read in time is unknown, and never a false number', async () => {

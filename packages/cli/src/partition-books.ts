@@ -37,6 +37,8 @@ const lookScript = Script.beside(import.meta.url, 'books-look');
 const waitingScript = Script.beside(import.meta.url, 'waiting-lines');
 
 const TRIES = 5;
+/** What one step may read at most, give or take a few entries. */
+const STEP_BYTES = 4 * 1024 * 1024;
 export const PENDING_PAGE = 1_000;
 
 export async function readBooks(redis: Redis, keys: PartitionKeys, budget: Budget): Promise<PartitionBooks> {
@@ -105,18 +107,16 @@ async function readWaiting(
   const gone = new Set<string>();
   let [entries, lines] = [0, 0];
   const read = async (args: (string | number)[]) => {
-    const reply = await page.timed(budget, () => waitingScript.run(redis, [stream], args));
+    const reply = await page.timed(budget, () => waitingScript.run(redis, [stream], [STEP_BYTES, ...args]));
     const [found, foundLines, first, next, ...missing] = reply as [number, number, Buffer, Buffer, ...Buffer[]];
     entries += found;
     lines += foundLines;
     for (const id of missing) gone.add(String(id));
-    return { first: String(first), next: String(next) };
+    return { dealtWith: found + missing.length, first: String(first), next: String(next) };
   };
   for (let at = 0; at < look.pending.length; ) {
     if (budget.spent()) return undefined;
-    const some = look.pending.slice(at, at + page.size);
-    at += some.length;
-    await read(['ids', ...some]);
+    at += (await read(['ids', ...look.pending.slice(at, at + page.size)])).dealtWith;
   }
   for (let due = look.firstUndelivered; due !== ''; ) {
     if (budget.spent()) return undefined;
