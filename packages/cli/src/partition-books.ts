@@ -1,7 +1,7 @@
 import { CONSUMER_GROUP, type PartitionKeys } from '@weir/common/keys';
 import { Script } from '@weir/common/redis';
 import type { Redis } from 'ioredis';
-import { type Budget, PageSize } from './page-size.ts';
+import { type Budget, PageSize, STEP_BYTES } from './page-size.ts';
 
 /**
  * The books of one partition beside what waits in its stream, both as of the same moment, exact also while relays append
@@ -37,8 +37,6 @@ const lookScript = Script.beside(import.meta.url, 'books-look');
 const waitingScript = Script.beside(import.meta.url, 'waiting-lines');
 
 const TRIES = 5;
-/** What one step may read at most, give or take a few entries. */
-const STEP_BYTES = 4 * 1024 * 1024;
 export const PENDING_PAGE = 1_000;
 
 export async function readBooks(redis: Redis, keys: PartitionKeys, budget: Budget): Promise<PartitionBooks> {
