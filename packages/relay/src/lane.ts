@@ -138,13 +138,22 @@ export class Lane {
     return lines;
   }
 
-  /** Every line received before this moment is in Redis (its clock, ms); undefined before the first answer. */
+  /**
+   * Every line received before this moment is in Redis (its clock, ms); undefined before the first answer, and again after
+   * the connection was lost: what Redis confirmed before, it may have lost with a restart or a failover.
+   */
   get drainedMs(): number | undefined {
     if (this.#contactRedisMs === undefined) return undefined;
     const { journal, partition } = this.#options;
     const first = Math.max(this.#held + 1, journal.oldest(partition));
     const waiting = journal.read(partition, first)?.receivedMs ?? this.#openReceivedMs;
     return Math.min(this.#contactRedisMs, waiting);
+  }
+
+  /** The connection to Redis was lost: whatever it holds now, it has to be asked again, and soon. */
+  disconnected(): void {
+    this.#contactRedisMs = undefined;
+    this.#contactAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** From now on nothing lingers. */

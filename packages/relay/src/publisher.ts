@@ -48,6 +48,10 @@ export class Publisher implements Service {
     this.#options = options;
     const { partitions } = options;
     this.lanes = Array.from({ length: partitions }, (_, partition) => this.#addLane(partition));
+    options.redis.on('close', () => {
+      for (const lane of this.lanes) lane.disconnected();
+      for (const runner of this.#runners) runner.wake();
+    });
   }
 
   async start(): Promise<void> {

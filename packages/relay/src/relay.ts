@@ -68,7 +68,8 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     fail,
   });
   const report = new RelayReport({
-    redis,
+    redis: appendRedis,
+    signOffRedis: redis,
     prefix,
     id,
     incarnation,

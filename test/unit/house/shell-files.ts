@@ -45,6 +45,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'aggregator/sinks/influxql-answer.ts',
   'aggregator/sinks/open-sink.ts',
   'aggregator/store/final-store.ts',
+  'aggregator/store/heartbeats.ts',
   'aggregator/store/partition-bounds.ts',
   'aggregator/store/redis-partition-store.ts',
   'aggregator/store/sink-books.ts',
