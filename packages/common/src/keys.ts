@@ -20,6 +20,7 @@
  *   weir:{3}:totals:<window>   string   published totals                                 (totals-codec.ts)
  *   weir:deployment            hash     the settings all processes share
  *   weir:relays                hash     relay id → its last report
+ *   weir:relay-counts          hash     "incarnation relay-id" → what that start counted    (relay-counts.ts)
  *   weir:aggregators           hash     aggregator id → its last heartbeat
  *   weir:{final}:<window>      string   the final record of a sealed window              (store-final.lua)
  *   weir:{final}:windows       zset     windows with a final record, scored by when it was stored (ms)
@@ -73,6 +74,7 @@ export function partitionKeys(prefix: string, partition: number): PartitionKeys 
 
 export const deploymentKey = (prefix: string): string => `${prefix}:deployment`;
 export const relaysKey = (prefix: string): string => `${prefix}:relays`;
+export const relayCountsKey = (prefix: string): string => `${prefix}:relay-counts`;
 export const aggregatorsKey = (prefix: string): string => `${prefix}:aggregators`;
 export const finalKey = (prefix: string, windowStartSec: number): string => `${prefix}:{final}:${windowStartSec}`;
 export const finalsKey = (prefix: string): string => `${prefix}:{final}:windows`;

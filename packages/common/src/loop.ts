@@ -7,7 +7,10 @@ export interface LoopOptions {
   intervalMs: number;
   /** One run. It should look at the signal at every await it makes, and return soon once it is aborted. */
   runOnce: (signal: AbortSignal) => Promise<void>;
-  /** Called with what runOnce threw. If it throws itself, the loop ends and `failed` rejects: that is a bug. */
+  /**
+   * Called with what runOnce threw. It must not throw itself: that is a bug, which ends the loop, surfaces as an
+   * unhandled rejection, and is what `stop` then rejects with.
+   */
   onError: (error: unknown) => void;
 }
 

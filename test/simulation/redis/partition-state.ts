@@ -28,6 +28,7 @@ export interface Counters {
   counted: number;
   duplicate: number;
   foldedEntries: number;
+  deadLetters: number;
   deadBytes: number;
   deadDropped: number;
 }
@@ -52,6 +53,7 @@ export class PartitionState {
     counted: 0,
     duplicate: 0,
     foldedEntries: 0,
+    deadLetters: 0,
     deadBytes: 0,
     deadDropped: 0,
   };

@@ -119,12 +119,19 @@ for i = firstDead, firstDead + deadCount * 6 - 1, 6 do
   redis.call('XADD', KEYS[6], '*', 'reason', reason, 'e', ARGV[i + 1], 'b', ARGV[i + 2], 't', ARGV[i + 3],
     'n', lineCount, 'd', lines)
   redis.call('HINCRBY', KEYS[5], 'dead:' .. reason, lineCount)
+  redis.call('HINCRBY', KEYS[5], 'dead-letters', 1)
   local deadBytes = redis.call('HINCRBY', KEYS[5], 'dead-bytes', #lines)
+  if redis.call('XLEN', KEYS[6]) == 1 then
+    -- Whatever was there before is gone, by whoever's hand. Where only some was deleted, the owner counts anew.
+    redis.call('HSET', KEYS[5], 'dead-letters', 1, 'dead-bytes', #lines)
+    deadBytes = #lines
+  end
   -- The oldest give way, and are counted as they go.
   while deadBytes > maxDeadBytes and redis.call('XLEN', KEYS[6]) > 1 do
     local oldest = redis.call('XRANGE', KEYS[6], '-', '+', 'COUNT', 1)[1]
     local fields = oldest[2]
     redis.call('XDEL', KEYS[6], oldest[1])
+    redis.call('HINCRBY', KEYS[5], 'dead-letters', -1)
     -- Nothing may fail half way: not for an entry of somebody else's, and not for lines that are empty (Lua has a -0).
     redis.call('HINCRBY', KEYS[5], 'dead-dropped', math.floor(tonumber(fields[10]) or 0))
     deadBytes = redis.call('HINCRBY', KEYS[5], 'dead-bytes', 0 - #(fields[12] or ''))
