@@ -14,7 +14,7 @@ export const OPENED = 1_478_507_530_000;
 export const LATENESS = 900_000;
 export const DUE = (WINDOW + 60) * 1_000 + LATENESS;
 export const FINAL_KEEP = 3_600_000;
-export const signal = new AbortController().signal;
+export const signal: AbortSignal = new AbortController().signal;
 
 /** Two partitions and two sinks, a window that was published in both, and the moment it is due. */
 export async function deployment(options: Partial<SealerOptions> = {}) {

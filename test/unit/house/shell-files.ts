@@ -14,6 +14,8 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'relay/admission.ts',
   'relay/append-script.ts',
   'relay/body.ts',
+  'relay/data-dir.ts',
+  'relay/journal-files.ts',
   'relay/lane-runner.ts',
   'relay/publisher.ts',
   'relay/relay-report.ts',
