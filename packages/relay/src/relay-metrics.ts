@@ -168,7 +168,11 @@ export class RelayMetrics extends Metrics {
         'Minutes in which the journal reached back less than lateness and a window.',
         () => counts.journalShortReaches,
       ],
-      ['lines_abandoned', 'Lines in neither Redis nor the journal when the relay stopped.', () => counts.linesAbandoned],
+      [
+        'lines_abandoned',
+        'Lines in neither Redis nor the journal when the relay stopped.',
+        () => counts.linesAbandoned,
+      ],
       ['udp_datagrams', 'Datagrams received.', () => counts.datagrams],
       ['udp_datagrams_dropped', 'Datagrams dropped because the journal had no room.', () => counts.datagramsDropped],
       ['udp_kernel_drops', 'Datagrams the kernel dropped because we did not read in time.', () => counts.kernelDrops],
