@@ -150,8 +150,9 @@ test('SIGTERM with Redis away leaves everything to the next start, and the repor
   expect((await redis.hget(relaysKey('weir'), 'az1'))?.split(' ')).toHaveLength(4);
   await startRelay();
   await untilInRedis([...users('http', 20), ...users('udp', 20)]);
-  const [, startedMs] = (await redis.hget(relaysKey('weir'), 'az1'))!.split(' ').map(Number);
-  expect(startedMs).toBeLessThan(receivedMs + 1_000);
+  const [, startedMs, , , sinceMs] = (await redis.hget(relaysKey('weir'), 'az1'))!.split(' ').map(Number);
+  expect(sinceMs).toBeLessThan(receivedMs + 1_000);
+  expect(startedMs).toBeGreaterThan(sinceMs!);
 });
 
 test('a full disk takes nothing new and loses nothing, and is written again once it has room', async () => {

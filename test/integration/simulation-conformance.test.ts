@@ -357,7 +357,7 @@ class Sequence {
     );
     if (random.chance(0.1)) await this.both('sign off', ({ heartbeats }) => heartbeats.signOff(id));
     const drained = random.pick(['', '2000']);
-    const reported = { id, incarnation, started, drained, deadMs };
+    const reported = { id, incarnation, started, drained, deadMs, since: random.pick(['', '500']) };
     await this.both('report', async (side) =>
       side.report({ ...reported, standing: stands ? await side.relayField(id) : '' }),
     );

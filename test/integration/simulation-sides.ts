@@ -75,8 +75,8 @@ export function realSide(redis: Redis, reader: Redis, options: PartitionStoreOpt
     readNew: (consumer, count) => source(consumer).readNew(count, 1),
     heartbeats: new RedisHeartbeats(redis, options.prefix),
     relayField: async (id) => (await redis.hget(relaysKey(options.prefix), id)) ?? '',
-    report: async ({ id, incarnation, started, drained, deadMs, standing }) => {
-      const args = [id, incarnation, started, drained, deadMs, standing];
+    report: async ({ id, incarnation, started, drained, deadMs, standing, since }) => {
+      const args = [id, incarnation, started, drained, deadMs, standing, since];
       const [kind, nowMs, previous] = (await reports.run(redis, [relaysKey(options.prefix)], args)) as [
         Buffer,
         number,

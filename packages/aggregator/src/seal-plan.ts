@@ -17,21 +17,22 @@ export function sealDueMs(startSec: number, openedMs: number, { windowSec, laten
 export interface RelayReport {
   id: string;
   incarnation: string;
+  /** It may hold lines received from here on: its start, or the oldest line that an earlier start left it. */
   startedMs: number;
   lastMs: number;
   /** Every line the relay received before this moment is in Redis. */
   drainedMs: number;
 }
 
-/** Undefined when the text is no report. Written by the relay as `incarnation startedMs lastMs drainedMs`. */
+/** Undefined when the text is no report. Written by the relay as `incarnation startedMs lastMs drainedMs`, and perhaps `sinceMs`. */
 export function parseRelayReport(id: string, text: string): RelayReport | undefined {
   const [incarnation, ...numbers] = text.split(' ');
-  const [startedMs, lastMs, drainedMs] = numbers.map(Number);
+  const [startedMs, lastMs, drainedMs, sinceMs = startedMs] = numbers.map(Number);
   if (incarnation === undefined || startedMs === undefined || lastMs === undefined || drainedMs === undefined) {
     return undefined;
   }
-  if (![startedMs, lastMs, drainedMs].every(Number.isFinite)) return undefined;
-  return { id, incarnation, startedMs, lastMs, drainedMs };
+  if (![startedMs, lastMs, drainedMs, sinceMs].every(Number.isFinite)) return undefined;
+  return { id, incarnation, startedMs: Math.min(startedMs, sinceMs!), lastMs, drainedMs };
 }
 
 /**

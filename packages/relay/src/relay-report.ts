@@ -52,6 +52,7 @@ export class RelayReport implements Service {
   readonly #options: RelayReportOptions;
   readonly #loop: Loop;
   #startedMs = '';
+  #sinceMs = '';
 
   constructor(options: RelayReportOptions) {
     this.#options = options;
@@ -120,18 +121,20 @@ export class RelayReport implements Service {
   async #report(standing = ''): Promise<boolean> {
     const { redis, prefix, id, incarnation, clock, time, drainedMs, logger } = this.#options;
     const sentMs = clock.monotonicMs();
-    // What an earlier start left behind was received before this one was: aggregators shall wait for that, too.
-    const owedSinceMs = this.#startedMs === '' ? this.#options.owedSinceMs() : Number.POSITIVE_INFINITY;
-    const owed = owedSinceMs === Number.POSITIVE_INFINITY ? '' : owedSinceMs;
+    if (this.#startedMs === '') {
+      // What an earlier start left behind came before this one: aggregators shall wait for that, too.
+      const owedSinceMs = this.#options.owedSinceMs();
+      this.#sinceMs = owedSinceMs === Number.POSITIVE_INFINITY ? '' : String(owedSinceMs);
+    }
     const reply = (await REPORT.run(
       redis,
       [relaysKey(prefix)],
-      [id, incarnation, this.#startedMs, drainedMs() ?? '', DEAD_AFTER_MS, standing, owed],
+      [id, incarnation, this.#startedMs, drainedMs() ?? '', DEAD_AFTER_MS, standing, this.#sinceMs],
     )) as [Buffer, number, Buffer];
     const jumpMs = time.observe(reply[1], clock.monotonicMs() - sentMs);
     if (Math.abs(jumpMs) > CLOCK_JUMP_MS) logger.warn({ jumpMs: Math.round(jumpMs) }, "Redis's clock jumped");
     if (reply[0].toString() === 'taken') return false;
-    if (this.#startedMs === '') this.#startedMs = String(Math.min(reply[1], owedSinceMs));
+    if (this.#startedMs === '') this.#startedMs = String(reply[1]);
     return true;
   }
 

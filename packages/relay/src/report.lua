@@ -2,13 +2,14 @@
 --[[
 A relay says that it is alive and up to when everything it received is in Redis. The field of an id reads
 'incarnation startedMs lastMs drainedMs'. Small and rare enough to be allowed when memory is short: aggregators wait for
-relays that fall silent.
+relays that fall silent. With 'sinceMs' behind it when it holds lines of an earlier start: aggregators wait for these as if it
+had started then, while who keeps the id is decided by when it really did.
 
 KEYS  relays
 ARGV  id, incarnation, started (ms, or '' at the first report), drained (ms, or '': as it stands there, or as of its start),
       dead after (ms),
       at the first report the field as it was read before, or '',
-      and when the oldest line was received that is not known to be in Redis (ms), or '': the start counts from there
+      when its oldest line was received (ms), or '': no earlier than it started
 Reply {'reported', now ms, previous field or ''}
       | {'taken', now ms, field}: at the first report, something else stands there than was read, so somebody may be alive;
         later, another incarnation that is alive and started after this one has the id. One that started before is dead
@@ -26,9 +27,6 @@ if started == '' then
     return { 'taken', nowMs, previous }
   end
   started = now
-  if (tonumber(ARGV[7]) or nowMs) < nowMs then
-    started = ARGV[7]
-  end
   -- A relay that starts clears away those that are gone for good, whatever --hold is.
   local all = redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
@@ -43,9 +41,14 @@ elseif previous ~= '' and string.match(previous, '^%S+') ~= ARGV[2] then
     return { 'taken', nowMs, previous }
   end
 end
+local since = ARGV[7] or ''
 local drained = ARGV[4]
 if drained == '' then
-  drained = string.match(previous, '^' .. ARGV[2] .. ' %d+ %d+ (%d+)') or started
+  drained = string.match(previous, '^' .. ARGV[2] .. ' %d+ %d+ (%d+)') or (since ~= '' and since) or started
 end
-redis.call('HSET', KEYS[1], ARGV[1], table.concat({ ARGV[2], started, now, drained }, ' '))
+local field = table.concat({ ARGV[2], started, now, drained }, ' ')
+if since ~= '' then
+  field = field .. ' ' .. since
+end
+redis.call('HSET', KEYS[1], ARGV[1], field)
 return { 'reported', nowMs, previous }

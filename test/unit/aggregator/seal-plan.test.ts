@@ -32,6 +32,12 @@ describe('a relay’s report', () => {
     });
   });
 
+  test('counts as started when the oldest line came that an earlier start left it', () => {
+    const withOlder = parseRelayReport('relay-1', '0011223344556677 1000 5000 400 300');
+    expect(withOlder).toMatchObject({ startedMs: 300, lastMs: 5_000, drainedMs: 400 });
+    expect(parseRelayReport('relay-1', '0011223344556677 1000 5000 4000 3000')).toMatchObject({ startedMs: 1_000 });
+  });
+
   test.each([
     '',
     '0011223344556677',
