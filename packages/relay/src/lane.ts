@@ -6,9 +6,10 @@ import type { Receipt } from './receipt.ts';
  * The way of one partition's lines from the doors to Redis, as a state machine without I/O: lines gather in an open
  * batch, a closed batch gets the next sequence and goes into the journal, and one call to Redis at a time appends the
  * first batch that Redis is not known to hold. While it is under way the next lines gather, so batches grow with the
- * load by themselves; where Redis is slow or away, `secure` brings them to the journal all the same. What Redis says it holds is believed over what it said before: if it holds less, it lost data,
- * and the lane sends on from there what the journal still has. Whoever drives it (lane-runner.ts) asks `next`, does
- * that, and reports back with `answered` or `failed`; nothing else moves it but lines.
+ * load by themselves; where Redis hangs or fails, `secure` brings them into the journal all the same. What Redis says it
+ * holds is believed over what it said before: if it holds less, it lost data, and the lane sends on from there what the
+ * journal still has. Whoever drives it (lane-runner.ts) asks `next`, does that, and reports back with `answered` or
+ * `failed`; nothing else moves it but lines and `secure`.
  */
 export interface LaneOptions {
   partition: number;

@@ -15,8 +15,9 @@ import type { RelayCounts } from './relay-metrics.ts';
 
 /**
  * Brings what the doors took to Redis: one lane per partition, all on one connection. Guarantees that a receipt settles
- * only after Redis confirmed the batch or the journal was synced, that no batch is appended twice, and that what Redis lost is sent again as far
- * as the journal reaches. What earlier starts left in the journal has lanes of its own, which take no lines. Owns its connection, so that nothing it sent runs later than it believes.
+ * only after Redis confirmed the batch or the journal was synced, that no batch is appended twice, and that what Redis
+ * lost is sent again as far as the journal reaches. What earlier starts left in the journal has lanes of its own, which
+ * take no lines. Owns its connection, so that nothing it sent runs later than it believes.
  */
 export interface PublisherOptions {
   redis: Redis;

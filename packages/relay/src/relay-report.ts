@@ -11,8 +11,8 @@ import type { Redis } from 'ioredis';
 /**
  * Every second the relay says in Redis that it is alive and up to when all it received is there: a window is sealed
  * only after each relay that was alive during it has said so. The same report keeps two live processes from sharing an
- * id, and sets this process's idea of Redis's clock. A clean stop takes the report away when nothing is left to send; otherwise and after a crash it stays, and
- * aggregators wait for the relay to come back, or for `--hold`.
+ * id, and sets this process's idea of Redis's clock. A clean stop takes the report away when nothing is left to send;
+ * otherwise, and after a crash, it stays, and aggregators wait for the relay to come back, or for `--hold`.
  */
 export interface RelayReportOptions {
   /**

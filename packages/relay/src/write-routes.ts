@@ -9,8 +9,8 @@ import { readWriteRequest } from './write-request.ts';
 
 /**
  * The relay's HTTP door: the write routes of InfluxDB 1.x and 2.x. A request is answered 204, or 400 with the lines that
- * were rejected, only after every accepted line is in Redis or synced to the journal. Whoever is answered 503 may send the same again, here
- * or to another relay.
+ * were rejected, only after every accepted line is in Redis or synced to the journal. Whoever is answered 503 may send
+ * the same again, here or to another relay.
  */
 export interface WriteRoutesOptions {
   intake: Intake;

@@ -87,7 +87,7 @@ describe('a batch', () => {
 
   test('that comes while a sync is under way is covered by the next one, and all that came by one', async () => {
     const { disk, journal, add } = start();
-    let carryOn = () => undefined as void;
+    let carryOn: () => void = () => undefined;
     disk.beforeSync = () => new Promise((resolve) => (carryOn = resolve));
     add();
     journal.requestSync();
