@@ -5,7 +5,7 @@ import { oldWindows } from './redis/fold-script.ts';
 import type { PartitionState } from './redis/partition-state.ts';
 import { readBooks } from './redis/shared-scripts.ts';
 import { keyOf } from './redis/stream.ts';
-import { type Scenario, TIMES, WINDOW_SEC } from './scenario.ts';
+import { type Scenario, SHORT_HOLD_MS, WINDOW_SEC } from './scenario.ts';
 import type { Simulation } from './simulation.ts';
 
 /** What must hold at every step: lines received = counted + duplicate + dead + not yet folded. Undefined: it does. */
@@ -86,6 +86,7 @@ export function finalFault(simulation: Simulation): string | undefined {
       tracesLeft(simulation) ??
       unkeptBatch(simulation) ??
       lostEvent(simulation) ??
+      buriedResend(simulation) ??
       wrongSink(simulation)
     );
   } catch (error) {
@@ -145,6 +146,33 @@ function lostEvent(simulation: Simulation): string | undefined {
 }
 
 /**
+ * What Redis lost and got again from a relay that lives is not late on that account: no window of before is sealed until
+ * its relays have said, since Redis went back, that all is there again.
+ */
+function buriedResend(simulation: Simulation): string | undefined {
+  const { redis, appended, relaysEver, rolledBackMs, counted, scenario } = simulation;
+  if (scenario.holdMs === SHORT_HOLD_MS) return undefined;
+  const alive = new Set(relaysEver.filter(({ process }) => process.alive).map(({ incarnation }) => incarnation));
+  for (const [partition, state] of redis.partitions.entries()) {
+    const inTime = new Set<string>();
+    for (const batch of appended.values()) {
+      if (batch.partition !== partition || batch.atMs >= rolledBackMs || !alive.has(batch.incarnation)) continue;
+      for (const line of linesOf(batch.lines)) inTime.add(line);
+    }
+    const told = new Set(counted[partition]!.flatMap(({ lines }) => [...lines]));
+    for (const { reason, lines } of state.dead) {
+      if (reason !== 'late') continue;
+      for (const line of linesOf(lines)) {
+        const [startSec] = startsOf(Buffer.from(`${line}\n`));
+        if ((state.sealed.get(startSec!) ?? 0) <= rolledBackMs || told.has(line) || !inTime.has(line)) continue;
+        return `partition ${partition} buried as late what Redis had lost and a relay sent again: ${line}`;
+      }
+    }
+  }
+  return undefined;
+}
+
+/**
  * Every sink holds the sum of the logs. Where Redis went back in time a sink may have seen more than Redis can still know
  * (events that nobody sends again, or that came back too late): never less, and never more than was sent.
  */
@@ -191,12 +219,12 @@ function sumWindows(parts: readonly CountedWindow[]): Map<number, Map<string, { 
 }
 
 /** What is not at rest yet, for the report. */
-export function unrest({ redis, clients }: Simulation): string {
+export function unrest({ redis, clients, scenario }: Simulation): string {
   const left = redis.partitions.map(({ stream, windows }, partition) => {
     const pending = stream.group?.pending.size ?? 'no group';
     const unread = stream.entries.length;
     return `partition ${partition}: pending ${pending}, entries ${unread}, windows ${[...windows.keys()].join(' ')}`;
   });
   const finals = [...redis.shared.finals.keys()].join(' ');
-  return `clients ${clients.done ? 'done' : 'waiting'}; ${left.join('; ')}; finals ${finals}; hold ${TIMES.holdMs}`;
+  return `clients ${clients.done ? 'done' : 'waiting'}; ${left.join('; ')}; finals ${finals}; hold ${scenario.holdMs}`;
 }

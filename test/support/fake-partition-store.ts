@@ -6,6 +6,7 @@ import type {
   KnownLog,
   PartitionStore,
   PartitionView,
+  SealReply,
   WindowMeta,
   WindowReply,
   WindowsReply,
@@ -20,6 +21,7 @@ export class FakePartitionStore implements PartitionStore {
   readonly partition: number;
   nowMs = 1_478_510_040_000;
   seed: string | undefined;
+  birth: string | undefined;
   openOldWindows = 0;
   /** Entry ids that are pending. */
   readonly pending = new Set<string>();
@@ -115,11 +117,20 @@ export class FakePartitionStore implements PartitionStore {
         { openedMs, published: this.published.get(startSec)?.version },
       ]),
     );
-    return { stamp: String(this.#stamp), open };
+    return { stamp: String(this.#stamp), birth: this.birth ?? '', open };
   }
 
-  async seal(startSec: number, dueMs: number, _foldedMs: number): Promise<'sealed' | 'early' | 'behind'> {
+  async seal(
+    startSec: number,
+    { dueMs, birth }: { dueMs: number; foldedMs: number; birth: string },
+  ): Promise<SealReply> {
     this.before('seal');
+    if (this.birth === undefined) {
+      this.birth = 'drawn by a seal';
+      this.#stamp++;
+      return 'changed';
+    }
+    if (birth !== this.birth) return 'changed';
     if (this.sealed.has(startSec)) return 'sealed';
     if (this.nowMs < dueMs) return 'early';
     if (this.sealAnswer === 'sealed') this.sealed.add(startSec);

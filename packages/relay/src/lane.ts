@@ -27,6 +27,8 @@ export interface LaneOptions {
 export interface LaneEvents {
   /** There is something new to do; `next` will tell. */
   work(): void;
+  /** A batch was closed and is in the journal. */
+  journaled(lines: number): void;
   /** `again`: Redis had confirmed it before and lost it. */
   confirmed(batch: JournalBatch, again: boolean): void;
   /** Redis lost so many batches that it had confirmed. */
@@ -136,13 +138,22 @@ export class Lane {
     return lines;
   }
 
-  /** Every line received before this moment is in Redis (its clock, ms); undefined before the first answer. */
+  /**
+   * Every line received before this moment is in Redis (its clock, ms); undefined before the first answer, and again after
+   * the connection was lost: what Redis confirmed before, it may have lost with a restart or a failover.
+   */
   get drainedMs(): number | undefined {
     if (this.#contactRedisMs === undefined) return undefined;
     const { journal, partition } = this.#options;
     const first = Math.max(this.#held + 1, journal.oldest(partition));
     const waiting = journal.read(partition, first)?.receivedMs ?? this.#openReceivedMs;
     return Math.min(this.#contactRedisMs, waiting);
+  }
+
+  /** The connection to Redis was lost: whatever it holds now, it has to be asked again, and soon. */
+  disconnected(): void {
+    this.#contactRedisMs = undefined;
+    this.#contactAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** From now on nothing lingers. */
@@ -229,18 +240,20 @@ export class Lane {
   }
 
   #close(): void {
-    const { journal, partition } = this.#options;
+    const { journal, partition, events } = this.#options;
+    const { lineCount } = this.#buffer;
     const sequence = ++this.#closed;
     if (this.#receipts.length > 0) this.#awaiting.set(sequence, this.#receipts);
     journal.append(partition, {
       sequence,
       receivedMs: this.#receivedMs,
-      lineCount: this.#buffer.lineCount,
+      lineCount,
       lines: this.#buffer.take(),
       ...(this.#owner?.idempotencyKey === undefined
         ? {}
         : { idempotencyKey: this.#owner.idempotencyKey, lineNumbers: this.#lineNumbers.join(',') }),
     });
+    events.journaled(lineCount);
     this.#receipts = [];
     this.#lastReceipt = undefined;
     this.#owner = undefined;

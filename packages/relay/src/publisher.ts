@@ -48,6 +48,10 @@ export class Publisher implements Service {
     this.#options = options;
     const { partitions } = options;
     this.lanes = Array.from({ length: partitions }, (_, partition) => this.#addLane(partition));
+    options.redis.on('close', () => {
+      for (const lane of this.lanes) lane.disconnected();
+      for (const runner of this.#runners) runner.wake();
+    });
   }
 
   async start(): Promise<void> {
@@ -106,9 +110,15 @@ export class Publisher implements Service {
       backoffMs: (failures) => backoffMs(failures, random),
       events: {
         work: () => runner.wake(),
-        confirmed: (_, again) => {
+        journaled: (lines) => {
+          counts.linesJournaled += lines;
+        },
+        confirmed: ({ lineCount }, again) => {
           counts.batchesAppended++;
-          if (again) counts.batchesAppendedAgain++;
+          counts.linesAppended += lineCount;
+          if (!again) return;
+          counts.batchesAppendedAgain++;
+          counts.linesAppendedAgain += lineCount;
         },
         lostByRedis: (batches) => {
           logger.error({ partition, batches }, 'Redis has lost data: sending it again');

@@ -6,6 +6,7 @@ import type { BuildContext, Daemon } from '@weir/common/program';
 import { openRedis } from '@weir/common/redis';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import { Admission } from './admission.ts';
+import { CountsReport } from './counts-report.ts';
 import { Intake } from './intake.ts';
 import { MemoryJournal } from './journal.ts';
 import { Publisher } from './publisher.ts';
@@ -67,7 +68,8 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     fail,
   });
   const report = new RelayReport({
-    redis,
+    redis: appendRedis,
+    signOffRedis: redis,
     prefix,
     id,
     incarnation,
@@ -89,6 +91,17 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     logger: log,
     fail,
     stopping,
+  });
+  const countsReport = new CountsReport({
+    redis,
+    prefix,
+    id,
+    incarnation,
+    clock,
+    totals: () => counts.totals,
+    admitted: () => admission.open,
+    fail,
+    logger: log,
   });
   const intake = new Intake({
     lanes: publisher.lanes,
@@ -154,6 +167,8 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
   const service = new ServiceGroup([
     stopOnly(async () => redis.disconnect()),
     stopOnly(() => report.stop()),
+    // Stops after all that counts, so that its last report is complete.
+    countsReport,
     stopOnly(() => publisher.stop()),
     ...(http ? [http] : []),
     admission,

@@ -5,6 +5,7 @@ import type {
   LogPart,
   PartitionStoreOptions,
   PartitionView,
+  SealReply,
   WindowMeta,
   WindowReply,
   WindowsReply,
@@ -116,15 +117,30 @@ export function observe(state: PartitionState, stamp: string): PartitionView | u
   for (const [startSec, { openedMs }] of state.windows) {
     open.set(startSec, { openedMs, published: state.published.get(startSec) });
   }
-  return { stamp: state.stamp, open };
+  return { stamp: state.stamp, birth: state.birth ?? '', open };
+}
+
+export interface Sealing {
+  dueMs: number;
+  foldedMs: number;
+  birth: string;
+  nowMs: number;
+  stamp: string;
+  without: Without;
 }
 
 /** seal.lua */
 export function seal(
   state: PartitionState,
   startSec: number,
-  { dueMs, foldedMs, nowMs, without }: { dueMs: number; foldedMs: number; nowMs: number; without: Without },
-): 'sealed' | 'early' | 'behind' {
+  { dueMs, foldedMs, birth, nowMs, stamp, without }: Sealing,
+): SealReply {
+  if (state.birth === undefined) {
+    state.birth = stamp;
+    state.stamp = stamp;
+    return 'changed';
+  }
+  if (state.birth !== birth && !without.has('birth-before-seal')) return 'changed';
   if (state.sealed.has(startSec)) return 'sealed';
   if (nowMs < Math.ceil(dueMs)) return 'early';
   const { stream } = state;

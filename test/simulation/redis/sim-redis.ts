@@ -78,7 +78,7 @@ export class SimRedis {
       const { sequence, entry } = batch;
       const name = `${partition}/${incarnation}/${sequence}`;
       state.appended.add(name);
-      this.#onAppend(name, { partition, incarnation, sequence, lines: entry.lines });
+      this.#onAppend(name, { partition, incarnation, sequence, lines: entry.lines, atMs: reply.redisMs });
       this.#serve(partition);
       this.#onStep();
     }

@@ -15,6 +15,7 @@ import {
   type PartitionView,
   parseMeta,
   parseVersion,
+  type SealReply,
   type WindowMeta,
   type WindowReply,
   type WindowsReply,
@@ -73,6 +74,7 @@ export class RedisPartitionStore implements PartitionStore {
         keys.suspects,
         keys.dirty,
         keys.stamp,
+        keys.birth,
       ],
       args,
     )) as [Buffer, number, ...(Buffer | number)[]];
@@ -152,15 +154,15 @@ export class RedisPartitionStore implements PartitionStore {
   }
 
   async observe(stamp: string): Promise<PartitionView | undefined> {
-    const { stamp: stampKey, windows, published } = this.#keys;
-    const reply = await SCRIPTS.observe.run(this.#redis, [stampKey, windows, published], [stamp]);
-    const [now, metas, versions] = reply as [Buffer, Buffer[]?, Buffer[]?];
-    if (!metas || !versions) return undefined;
+    const { stamp: stampKey, windows, published, birth: birthKey } = this.#keys;
+    const reply = await SCRIPTS.observe.run(this.#redis, [stampKey, windows, published, birthKey], [stamp]);
+    const [now, metas, versions, birth] = reply as [Buffer, Buffer[]?, Buffer[]?, Buffer?];
+    if (!metas || !versions || !birth) return undefined;
     const publishedVersions = new Map<string, Version>();
     for (let i = 0; i < versions.length; i += 2) {
       publishedVersions.set(versions[i]!.toString(), parseVersion(versions[i + 1]!.toString()));
     }
-    const view: PartitionView = { stamp: now.toString(), open: new Map() };
+    const view: PartitionView = { stamp: now.toString(), birth: birth.toString(), open: new Map() };
     for (let i = 0; i < metas.length; i += 2) {
       const start = metas[i]!.toString();
       const { openedMs } = parseMeta(metas[i + 1]!.toString());
@@ -169,14 +171,17 @@ export class RedisPartitionStore implements PartitionStore {
     return view;
   }
 
-  async seal(startSec: number, dueMs: number, foldedMs: number): Promise<'sealed' | 'early' | 'behind'> {
+  async seal(
+    startSec: number,
+    { dueMs, foldedMs, birth }: { dueMs: number; foldedMs: number; birth: string },
+  ): Promise<SealReply> {
     const { key, bit } = this.#sealedBit(startSec);
     const reply = await SCRIPTS.seal.run(
       this.#redis,
-      [this.#keys.stream, key],
-      [CONSUMER_GROUP, bit, Math.ceil(dueMs), Math.ceil(foldedMs)],
+      [this.#keys.stream, key, this.#keys.birth, this.#keys.stamp],
+      [CONSUMER_GROUP, bit, Math.ceil(dueMs), Math.ceil(foldedMs), birth, newStamp()],
     );
-    return String(reply) as 'sealed' | 'early' | 'behind';
+    return String(reply) as SealReply;
   }
 
   async drop(startSec: number): Promise<'dropped' | 'gone' | 'not-sealed'> {
