@@ -75,6 +75,10 @@ export class RedisEntrySource implements EntrySource {
     });
   }
 
+  /**
+   * When memory is short Redis refuses this, also where the group is there. That keeps nobody from anything: whatever was
+   * read then could not be folded.
+   */
   async ensureGroup(): Promise<void> {
     const { commands, stream } = this.#options;
     try {
