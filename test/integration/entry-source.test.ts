@@ -172,6 +172,25 @@ describe('taking over', () => {
     expect(await c.deliveries([all[0]!])).toEqual(new Map([[all[0], 2]]));
   });
 
+  test('from a consumer that is gone names those that were deleted from the stream, and no others', async () => {
+    const it = new PartitionLab(redis);
+    const [a, b] = [await sourceOf(it, 'a'), await sourceOf(it, 'b')];
+    const all = [];
+    for (let i = 0; i < 4; i++) all.push(await it.append([eventOf({ nanos: i })]));
+    await a.readNew(4, 10);
+    await redis.xdel(it.keys.stream, all[0]!, all[2]!);
+    // Acked by the dead one's last fold: not pending, so not lost.
+    await redis.xack(it.keys.stream, CONSUMER_GROUP, all[3]!);
+    const entries = await b.claimFrom('a', 9);
+    expect(entries.map(({ id, entry }) => [id, entry !== undefined])).toEqual([
+      [all[0], false],
+      [all[1], true],
+      [all[2], false],
+    ]);
+    expect(await b.pendingByConsumer()).toEqual(new Map([['b', 1]]));
+    expect(await b.deliveries([all[1]!])).toEqual(new Map([[all[1], 2]]));
+  });
+
   test('finds how often each was delivered, whatever else the consumer has in hand between them', async () => {
     const it = new PartitionLab(redis);
     const [a, b] = [await sourceOf(it, 'a'), await sourceOf(it, 'b')];

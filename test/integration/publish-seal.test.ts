@@ -292,5 +292,7 @@ test('what frees memory works when Redis has none left', async () => {
     expect(await finals.store(WINDOW, TOTALS)).toBe(true);
     expect(await it.store.drop(WINDOW)).toBe('dropped');
     expect(await it.store.trim()).toBe(1);
+    await finals.remove(WINDOW);
+    expect(await finals.get(WINDOW)).toBeUndefined();
   });
 });

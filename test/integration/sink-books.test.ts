@@ -225,11 +225,22 @@ describe('settling', () => {
   );
 });
 
+test('books that are noted as done after they were closed do not stay for ever', async () => {
+  await a().remove(WINDOW);
+  await a().finish(WINDOW, 'settled');
+  expect(await redis.pttl(sinkWindowKey('weir', 'az1', WINDOW))).toBeGreaterThan(29 * 24 * 3_600_000);
+});
+
 test('the books can be kept when Redis has no memory left', async () => {
   await redis.config('SET', 'maxmemory', '1');
   try {
     expect(await a().confirm(WINDOW, await begun(a()), versions())).toBe(true);
     expect(await a().settle(WINDOW, await begun(a()))).toBe(true);
+    await a().abandon(WINDOW, await begun(a()));
+    await a().finish(WINDOW, 'settled');
+    expect(await a().read(WINDOW)).toMatchObject({ done: true });
+    await a().remove(WINDOW);
+    expect(await fields()).toEqual({});
   } finally {
     await redis.config('SET', 'maxmemory', '0');
   }

@@ -131,9 +131,15 @@ export class SimEntrySource implements EntrySource {
 
   async claimFrom(holder: string, count: number): Promise<ReadEntry[]> {
     const { redis, consumer } = this.#options;
-    const ids = await this.#call('xpending of', ({ stream }) => stream.pendingOf(holder, count));
-    if (ids.length === 0) return [];
-    return this.#call('xclaim', ({ stream }) => stream.claim(ids, consumer, redis.nowMs));
+    const { ids, gone } = await this.#call('claim from', ({ stream }) =>
+      stream.takeFrom(holder, count, consumer, redis.nowMs),
+    );
+    const taken = ids.filter((id) => !gone.includes(id));
+    const claim = () => this.#call('xclaim', ({ stream }) => stream.claim(taken, consumer, redis.nowMs));
+    const entries = new Map((taken.length === 0 ? [] : await claim()).map((read) => [read.id, read]));
+    return ids.flatMap((id) => {
+      return gone.includes(id) ? { id, entry: undefined, readable: false } : (entries.get(id) ?? []);
+    });
   }
 
   claimIdle(cursor: string, idleMs: number, count: number): Promise<IdlePage> {

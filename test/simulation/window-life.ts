@@ -127,6 +127,7 @@ export class WindowLife {
         gaveUp: () => undefined,
         failed: () => undefined,
         backlog: () => undefined,
+        away: () => undefined,
       },
       fail: (error) => process.judge(error),
     });

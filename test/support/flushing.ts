@@ -22,6 +22,7 @@ export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeS
   const finals = new FakeFinalStore();
   const failed: unknown[] = [];
   const log: string[] = [];
+  const backlog = { windows: 0, failing: 0 };
   const fail = (error: unknown) => failed.push(error);
   const observer = new Observer({ stores, finals, clock, epoch: () => 0, intervalMs: 200, logger: silentLogger, fail });
   const held = new HeldCache(1_000);
@@ -61,14 +62,15 @@ export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeS
       settled: () => log.push('settled'),
       gaveUp: () => log.push('gave up'),
       failed: (code) => log.push(code),
-      backlog: none,
+      backlog: (windows, failing) => Object.assign(backlog, { windows, failing }),
+      away: (away) => log.push(away ? 'away' : 'back'),
     },
     logger: silentLogger,
     fail,
     ...options,
   });
   let versions = 0;
-  const it = { clock, stores, finals, observer, sink, books, held, flusher, log, failed };
+  const it = { clock, stores, finals, observer, sink, books, held, flusher, log, backlog, failed };
   return {
     ...it,
     /** A partition's log of the window changes; `publish` says with which totals, if at all. */

@@ -23,6 +23,10 @@ export interface RegionOptions {
   /** Servers of the file, to be shared by several deployments; own ones unless told. */
   redis?: RedisServer;
   influxds?: readonly Influxd[];
+  /** Where the aggregators find the InfluxDBs, in their order: proxies before them. */
+  sinkUrls?: readonly string[];
+  /** After `?db=…&name=az1` of every sink. */
+  sinkParameters?: string;
   /** What keeps deployments on the same servers apart: the prefix of the keys and the name of the databases. */
   name?: string;
 }
@@ -107,7 +111,8 @@ export class Region {
 
   aggregatorSettings(id: string): string[] {
     const place = ['--redis', this.redis.url, '--prefix', this.name, '--id', id, '--http', '127.0.0.1:0'];
-    const sinks = this.influxds.flatMap(({ url }, i) => ['--sink', `${url}?db=${this.name}&name=az${i + 1}`]);
+    const { sinkUrls = this.influxds.map(({ url }) => url), sinkParameters = '' } = this.#options;
+    const sinks = sinkUrls.flatMap((url, i) => ['--sink', `${url}?db=${this.name}&name=az${i + 1}${sinkParameters}`]);
     return [...place, ...sinks, '--grace', '500ms', '--claim-idle', '2s'];
   }
 

@@ -27,6 +27,8 @@ type GaugeName =
   | 'windowBytes'
   | 'partitions'
   | 'sinkBacklog'
+  | 'sinkFailing'
+  | 'sinkAway'
   | 'sealWaiting'
   | 'openWindows'
   | 'finals'
@@ -112,6 +114,16 @@ export function aggregatorMetrics(metrics: Metrics): AggregatorMetrics {
     sinkBacklog: metrics.gauge({
       name: 'weir_aggregator_sink_backlog_windows',
       help: 'Windows this process still has to bring to the sink.',
+      labelNames: ['sink'],
+    }),
+    sinkFailing: metrics.gauge({
+      name: 'weir_aggregator_sink_failing_windows',
+      help: 'Windows that failed at their last try and wait for their next.',
+      labelNames: ['sink'],
+    }),
+    sinkAway: metrics.gauge({
+      name: 'weir_aggregator_sink_away',
+      help: '1 while the sink as a whole takes nothing, 0 otherwise.',
       labelNames: ['sink'],
     }),
     heldPoints: metrics.gauge({

@@ -16,7 +16,7 @@ export interface EntrySource {
   readOwnPending(afterId: string, count: number): Promise<ReadEntry[]>;
   /** Consumers with pending entries, and how many. */
   pendingByConsumer(): Promise<Map<string, number>>;
-  /** Takes over a consumer's entries whatever their idle time. */
+  /** Takes over a consumer's entries whatever their idle time; those deleted from the stream are named, too. */
   claimFrom(consumer: string, count: number): Promise<ReadEntry[]>;
   /** Takes over whosever entries idle for long enough, a page at a time; the cursor is '0-0' at both ends. */
   claimIdle(cursor: string, idleMs: number, count: number): Promise<IdlePage>;
@@ -62,7 +62,9 @@ const MAX_PENDING = 100_000;
 
 type RawEntry = [id: Buffer, fields: Buffer[] | null];
 
-const SUSPECT = Script.beside(new URL('./store/', import.meta.url).href, 'suspect');
+const STORE_DIR = new URL('./store/', import.meta.url).href;
+const SUSPECT = Script.beside(STORE_DIR, 'suspect');
+const CLAIM_FROM = Script.beside(STORE_DIR, 'claim-from');
 
 export class RedisEntrySource implements EntrySource {
   readonly #options: RedisEntrySourceOptions;
@@ -75,6 +77,10 @@ export class RedisEntrySource implements EntrySource {
     });
   }
 
+  /**
+   * When memory is short Redis refuses this, also where the group is there. That keeps nobody from anything: whatever was
+   * read then could not be folded.
+   */
   async ensureGroup(): Promise<void> {
     const { commands, stream } = this.#options;
     try {
@@ -108,19 +114,15 @@ export class RedisEntrySource implements EntrySource {
   }
 
   async claimFrom(consumer: string, count: number): Promise<ReadEntry[]> {
-    const { stream, consumer: me } = this.#options;
-    const pending = await this.#call<[Buffer, ...unknown[]][]>('XPENDING', [
-      stream,
-      CONSUMER_GROUP,
-      '-',
-      '+',
-      count,
-      consumer,
-    ]);
-    if (pending.length === 0) return [];
-    const ids = pending.map(([id]) => id.toString());
-    const entries = await this.#call<RawEntry[]>('XCLAIM', [stream, CONSUMER_GROUP, me, 0, ...ids]);
-    return entries.map(parse);
+    const { commands, stream, consumer: me } = this.#options;
+    const reply = await CLAIM_FROM.run(commands, [stream], [CONSUMER_GROUP, consumer, me, count]);
+    const [ids, gone] = (reply as [Buffer[], Buffer[]]).map((list) => list.map(String)) as [string[], string[]];
+    const taken = ids.filter((id) => !gone.includes(id));
+    // They are this consumer's already: this gives what they hold, and counts the delivery.
+    const claim = (): Promise<RawEntry[]> => this.#call('XCLAIM', [stream, CONSUMER_GROUP, me, 0, ...taken]);
+    const entries = new Map((taken.length === 0 ? [] : await claim()).map((raw) => [raw[0].toString(), parse(raw)]));
+    // In their order; one that was acked since is in neither list.
+    return ids.flatMap((id) => (gone.includes(id) ? deletedEntry(id) : (entries.get(id) ?? [])));
   }
 
   async claimIdle(cursor: string, idleMs: number, count: number): Promise<IdlePage> {
@@ -198,10 +200,14 @@ export class RedisEntrySource implements EntrySource {
 
 function parse([idBytes, fields]: RawEntry): ReadEntry {
   const id = idBytes.toString();
-  if (!fields) return { id, entry: undefined, readable: false };
+  if (!fields) return deletedEntry(id);
   const entry = parseStreamEntry(id, fields);
   if (entry) return { id, entry, readable: true };
   // Kept as it is, for the dead letter. It was never received by a relay, so it holds no lines for the ledger.
   const raw = Buffer.concat(fields.flatMap((field) => [field, Buffer.from('\n')]));
   return { id, entry: { id, batch: '', receivedMs: 0, lineCount: 0, lines: raw }, readable: false };
+}
+
+function deletedEntry(id: string): ReadEntry {
+  return { id, entry: undefined, readable: false };
 }

@@ -8,18 +8,19 @@ import { sameVersion, type Version } from './log-codec.ts';
 import type { Observer, OpenWindow } from './observer.ts';
 import { dueMs, type PublishTimes } from './publish-plan.ts';
 import { nextSettleStep, type SettleTimes } from './seal-plan.ts';
+import { SinkPace } from './sink-pace.ts';
 import { SinkError } from './sinks/sink.ts';
 import type { FinalStore } from './store/final-store.ts';
 import type { PartitionStore } from './store/partition-store.ts';
 import type { SinkBooks } from './store/sink-books.ts';
 import { decodeTotals, sumTotals } from './totals-codec.ts';
-import type { WindowTotalsRead, WindowWriter } from './window-writer.ts';
+import type { WindowTotalsRead, WindowWriter, WriteOutcome } from './window-writer.ts';
 
 /**
  * Keeps one sink filled: every window whose published totals differ from what the sink confirmed is written again, and
  * every sealed one is settled from its final record. Each sink has a flusher of its own in every aggregator; which of
  * them works on a window is a matter of assignment and saves work only. A sink that is down holds up nothing but itself,
- * and finds every window still waiting when it is back.
+ * and finds every window still waiting when it is back; a window that fails holds up nothing but itself either.
  */
 export interface FlusherOptions {
   sinkName: string;
@@ -53,13 +54,16 @@ export interface FlusherEvents {
   settled(): void;
   gaveUp(): void;
   failed(code: string): void;
-  /** How many windows this process still has to bring to the sink. */
-  backlog(windows: number): void;
+  /** How many windows this process still has to bring to the sink, and how many of them failed at their last try. */
+  backlog(windows: number, failing: number): void;
+  /** The sink as a whole does not take what it is given. */
+  away(away: boolean): void;
 }
 
+/** Whether the sink answered, or there was nothing to ask of it. */
+type Reach = 'reached' | 'not-asked';
+
 const LOOK_AGAIN_MS = 10_000;
-const MIN_BACKOFF_MS = 250;
-const MAX_BACKOFF_MS = 10_000;
 
 export class Flusher implements Service {
   readonly #options: FlusherOptions;
@@ -68,12 +72,12 @@ export class Flusher implements Service {
   readonly #clean = new Map<number, { seen: string; atMs: number }>();
   /** Final records: when to look again. */
   readonly #settleAtMs = new Map<number, number>();
-  #backoffMs = 0;
-  #notBeforeMs = 0;
+  readonly #pace: SinkPace;
   #lastError: SinkError | undefined;
 
   constructor(options: FlusherOptions) {
     this.#options = options;
+    this.#pace = new SinkPace({ random: options.random });
     this.#loop = new Loop({
       clock: options.clock,
       intervalMs: options.intervalMs,
@@ -101,30 +105,102 @@ export class Flusher implements Service {
     this.#options.held.clear();
   }
 
+  /** Rejects with a fault of Redis, or a bug; what the sink does is dealt with here. */
   async runOnce(signal: AbortSignal): Promise<void> {
-    const { clock, observer, owns, sinkName, events, concurrency, heldBack } = this.#options;
-    if (clock.monotonicMs() < this.#notBeforeMs || heldBack()) return;
+    const { clock, heldBack, events } = this.#options;
+    if (this.#pace.resting(clock.monotonicMs()) || heldBack()) return;
     this.#forgetGone();
-    const nowMs = this.#options.time.nowMs();
-    const work: (() => Promise<void>)[] = [];
+    const work = this.#toDo(signal);
+    // What is not to be done any more does not fail any more: confirmed by another process, or no longer this one's.
+    this.#pace.keep((startSec) => work.has(startSec));
+    events.backlog(work.size, this.#pace.failing);
+    await this.#workThrough(work, signal);
+    if (signal.aborted) return;
+    this.#pace.wentThrough();
+    events.backlog(work.size, this.#pace.failing);
+  }
+
+  /** By window, oldest first; what was sealed before what is open. */
+  #toDo(signal: AbortSignal): Map<number, () => Promise<Reach>> {
+    const { observer, owns, sinkName, time } = this.#options;
+    const nowMs = time.nowMs();
+    const work = new Map<number, () => Promise<Reach>>();
     for (const startSec of [...observer.finals.keys()].sort((a, b) => a - b)) {
       if (nowMs < (this.#settleAtMs.get(startSec) ?? 0) || !owns(`${sinkName}/${startSec}`)) continue;
-      work.push(() => this.#settle(startSec, signal));
+      work.set(startSec, () => this.#settle(startSec, signal));
     }
     for (const window of [...observer.windows.values()].sort((a, b) => a.startSec - b.startSec)) {
       const { startSec } = window;
       if (observer.finals.has(startSec) || !owns(`${sinkName}/${startSec}`)) continue;
       const seen = signature(window);
       if (this.#isClean(startSec, seen) || !this.#complete(window, nowMs)) continue;
-      work.push(() => this.#flush(window, seen, signal));
+      work.set(startSec, () => this.#flush(window, seen, signal));
     }
-    events.backlog(work.length);
-    await inParallel(work, concurrency, signal);
-    if (work.length > 0) {
-      this.#backoffMs = 0;
-      this.#lastError = undefined;
-      events.backlog(0);
+    return work;
+  }
+
+  /**
+   * Takes the work that is due and leaves in the map what is still to be done. A sink that is away is asked with one window
+   * at a time; a fault of Redis ends it once the windows under way are done.
+   */
+  async #workThrough(work: Map<number, () => Promise<Reach>>, signal: AbortSignal): Promise<void> {
+    const { clock, concurrency } = this.#options;
+    const queue = this.#pace.order([...work.keys()]);
+    let next = 0;
+    let broken = false;
+    const run = async (goOn: () => boolean) => {
+      while (next < queue.length && goOn() && !broken && !signal.aborted) {
+        if (this.#pace.resting(clock.monotonicMs())) return;
+        const startSec = queue[next++]!;
+        if (!this.#pace.due(startSec, clock.monotonicMs())) continue;
+        try {
+          if (await this.#tryWindow(startSec, work.get(startSec)!, signal)) work.delete(startSec);
+        } catch (error) {
+          broken = true;
+          throw error;
+        }
+      }
+    };
+    await run(() => this.#pace.away);
+    const runs = Array.from({ length: Math.min(concurrency, queue.length) }, () => run(() => true));
+    for (const result of await Promise.allSettled(runs)) {
+      if (result.status === 'rejected') throw result.reason;
     }
+  }
+
+  /** False when the sink failed. */
+  async #tryWindow(startSec: number, task: () => Promise<Reach>, signal: AbortSignal): Promise<boolean> {
+    const { events, logger, sinkName, clock } = this.#options;
+    let reach: Reach;
+    try {
+      reach = await task();
+    } catch (error) {
+      if (!(error instanceof SinkError)) throw error;
+      if (!signal.aborted) this.#onSinkError(startSec, error, clock.monotonicMs());
+      return false;
+    }
+    if (reach === 'not-asked') return true;
+    this.#lastError = undefined;
+    if (this.#pace.reached(startSec)) {
+      events.away(false);
+      logger.info({ sink: sinkName }, 'the sink is back: its windows are brought to it');
+    }
+    return true;
+  }
+
+  #onSinkError(startSec: number, error: SinkError, nowMs: number): void {
+    const { events, logger, sinkName } = this.#options;
+    this.#lastError = error;
+    events.failed(error.code);
+    const { of, news, retryInMs } = this.#pace.failed(startSec, nowMs);
+    const about = { err: error, sink: sinkName, window: startSec, retryInMs: Math.round(retryInMs) };
+    if (of === 'window') {
+      logger.warn(about, 'a window could not be brought to the sink; it waits, the others do not');
+      return;
+    }
+    if (news) events.away(true);
+    // Said once, and again when it is back: it may stay away for days.
+    logger[news ? 'warn' : 'debug'](about, 'the sink is away: all its windows wait');
   }
 
   /** Not for ever: a writer that comes back from the dead takes confirmations back, and only the books know. */
@@ -144,17 +220,19 @@ export class Flusher implements Service {
     return published === partitions.size || nowMs >= dueMs(startSec, openedMs, times) + incompleteAfterMs;
   }
 
-  async #flush(window: OpenWindow, seen: string, signal: AbortSignal): Promise<void> {
+  async #flush(window: OpenWindow, seen: string, signal: AbortSignal): Promise<Reach> {
     const { books, writer, events } = this.#options;
     const { startSec } = window;
     if (confirms((await books.read(startSec)).confirmed, window)) {
       this.#markClean(startSec, seen);
-      return;
+      return 'not-asked';
     }
     const outcome = await writer.bring(startSec, 'flush', () => this.#readTotals(window), signal);
-    if (outcome !== 'confirmed') return;
-    this.#markClean(startSec, seen);
-    events.confirmed();
+    if (outcome === 'confirmed') {
+      this.#markClean(startSec, seen);
+      events.confirmed();
+    }
+    return reachOf(outcome);
   }
 
   /**
@@ -178,27 +256,27 @@ export class Flusher implements Service {
     return { groups: sumTotals(totals), versions };
   }
 
-  async #settle(startSec: number, signal: AbortSignal): Promise<void> {
+  async #settle(startSec: number, signal: AbortSignal): Promise<Reach> {
     const { books, finals, writer, events, logger, sinkName, readable, settleTimes, time, observer } = this.#options;
     const finalMs = observer.finals.get(startSec);
-    if (finalMs === undefined) return;
+    if (finalMs === undefined) return 'not-asked';
     const known = await books.read(startSec);
     const step = nextSettleStep(known, finalMs, readable, time.nowMs(), settleTimes);
     switch (step.kind) {
       case 'wait':
         this.#settleAtMs.set(startSec, step.untilMs);
-        return;
+        return 'not-asked';
       case 'done':
         // Whoever finished it first said why.
         if (!known.done) await books.finish(startSec, 'settled');
         this.#lookAgainAtEnd(startSec, finalMs);
-        return;
+        return 'not-asked';
       case 'give-up':
         await books.finish(startSec, 'given-up');
         this.#lookAgainAtEnd(startSec, finalMs);
         events.gaveUp();
         logger.error({ sink: sinkName, window: startSec }, 'the sink was away for too long: this window is lost to it');
-        return;
+        return 'not-asked';
       default: {
         const read = async () => {
           const blob = await finals.get(startSec);
@@ -206,6 +284,7 @@ export class Flusher implements Service {
         };
         const outcome = await writer.bring(startSec, step.kind, read, signal);
         if (outcome === 'confirmed' && step.kind === 'settle') events.settled();
+        return reachOf(outcome);
       }
     }
   }
@@ -230,22 +309,20 @@ export class Flusher implements Service {
   }
 
   #onError(error: unknown): void {
-    const { clock, random, events, logger, sinkName, fail } = this.#options;
-    const sinkError = error instanceof SinkError ? error : undefined;
-    const fault = sinkError ?? passingFault(error);
+    const { clock, events, logger, sinkName, fail } = this.#options;
+    const fault = passingFault(error);
     if (!fault) {
       fail(error);
       return;
     }
-    this.#backoffMs = Math.min(MAX_BACKOFF_MS, Math.max(MIN_BACKOFF_MS, this.#backoffMs * 2));
-    this.#notBeforeMs = clock.monotonicMs() + this.#backoffMs * (0.5 + random() / 2);
+    const retryInMs = Math.round(this.#pace.pause(clock.monotonicMs()));
     events.failed(fault.code);
-    if (sinkError) this.#lastError = sinkError;
-    logger.warn(
-      { err: fault, sink: sinkName, retryInMs: Math.round(this.#backoffMs) },
-      'flush failed; its windows wait',
-    );
+    logger.warn({ err: fault, sink: sinkName, retryInMs }, 'flushing interrupted: Redis does not answer as it should');
   }
+}
+
+function reachOf(outcome: WriteOutcome): Reach {
+  return outcome === 'busy' || outcome === 'superseded' ? 'not-asked' : 'reached';
 }
 
 /** What is seen of a window; another signature means that something was published since. */
@@ -261,24 +338,4 @@ function confirms(confirmed: ReadonlyMap<number, Version>, { partitions }: OpenW
     if (!known || !sameVersion(known, { length: Number(length), nonce: nonce ?? '' })) return false;
   }
   return true;
-}
-
-/** Runs the tasks a few at a time; the first failure ends it once the tasks under way are done. */
-async function inParallel(tasks: readonly (() => Promise<void>)[], limit: number, signal: AbortSignal): Promise<void> {
-  let next = 0;
-  let failed = false;
-  const run = async () => {
-    while (next < tasks.length && !failed && !signal.aborted) {
-      try {
-        await tasks[next++]!();
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(limit, tasks.length) }, run));
-  for (const result of results) {
-    if (result.status === 'rejected') throw result.reason;
-  }
 }

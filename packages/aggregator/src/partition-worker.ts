@@ -212,8 +212,9 @@ export class PartitionWorker implements Service {
     for (;;) {
       const entries = await source.claimFrom(holder, PAGE_ENTRIES);
       if (entries.length === 0) return;
-      events.claimed(entries.length);
-      logger.info({ partition, from: holder, entries: entries.length }, 'took over pending entries of a dead reader');
+      const taken = entries.filter(({ entry }) => entry !== undefined).length;
+      events.claimed(taken);
+      logger.info({ partition, from: holder, entries: taken }, 'took over pending entries of a dead reader');
       await this.#foldTakenOver(entries);
     }
   }

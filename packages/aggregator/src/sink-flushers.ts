@@ -118,13 +118,16 @@ function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks
 }
 
 function flusherEvents(metrics: AggregatorMetrics, label: { sink: string }, held: HeldCache): FlusherEvents {
+  metrics.sinkAway.set(label, 0);
   return {
     confirmed: () => metrics.confirmed.inc(label),
     settled: () => metrics.settled.inc(label),
     gaveUp: () => metrics.gaveUp.inc(label),
     failed: (code) => metrics.sinkFailures.inc({ ...label, code }),
-    backlog: (windows) => {
+    away: (away) => metrics.sinkAway.set(label, away ? 1 : 0),
+    backlog: (windows, failing) => {
       metrics.sinkBacklog.set(label, windows);
+      metrics.sinkFailing.set(label, failing);
       metrics.heldPoints.set(label, held.points);
     },
   };

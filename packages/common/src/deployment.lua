@@ -3,6 +3,7 @@
 -- ARGV     field, value, field, value, …
 -- Writes the fields that are not recorded yet, but only if none of the recorded ones differs: a process started with
 -- one wrong setting must not record its other settings. Replies all fields as HGETALL does.
+-- Where memory is short only the very first recording is refused, and that start waits; agreeing again writes nothing.
 local missing = {}
 for i = 1, #ARGV, 2 do
   local recorded = redis.call('HGET', KEYS[1], ARGV[i])

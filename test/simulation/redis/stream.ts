@@ -93,10 +93,21 @@ export class SimStream {
     return counts;
   }
 
-  /** XPENDING - + COUNT consumer. */
-  pendingOf(consumer: string, count: number): string[] {
-    const mine = this.#pendingInOrder().filter(([, pending]) => pending.consumer === consumer);
-    return mine.slice(0, count).map(([key]) => idOf(key));
+  /** claim-from.lua */
+  takeFrom(holder: string, count: number, consumer: string, nowMs: number): { ids: string[]; gone: string[] } {
+    const { pending } = this.#group();
+    const theirs = this.#pendingInOrder().filter(([, entry]) => entry.consumer === holder);
+    const [ids, gone]: [string[], string[]] = [[], []];
+    for (const [key, { deliveries }] of theirs.slice(0, count)) {
+      ids.push(idOf(key));
+      if (this.#find(key)) {
+        pending.set(key, { consumer, deliveredMs: nowMs, deliveries });
+      } else {
+        pending.delete(key);
+        gone.push(idOf(key));
+      }
+    }
+    return { ids, gone };
   }
 
   /** XCLAIM with no idle time asked for. */

@@ -203,35 +203,81 @@ describe('a sink that fails', () => {
       it.grow(0);
       await it.publish(0, 5);
     }
-    await expect(down.round()).rejects.toBeInstanceOf(SinkError);
+    await down.round();
     await up.round();
+    expect(down.flusher.lastError).toMatchObject({ code: 'sink-unreachable' });
     expect(up.sink.values(WINDOW)).toMatchObject({ [EVENTS]: 5 });
   });
 
-  test('fails the round only after the writes under way have ended', async () => {
+  test('for one window fails no other, and is asked for it less and less often', async () => {
     const it = flushing({ concurrency: 2 });
-    for (const startSec of [WINDOW, WINDOW + 60, WINDOW + 120]) {
+    const others = [WINDOW + 60, WINDOW + 120, WINDOW + 180];
+    for (const startSec of [WINDOW, ...others]) {
       it.grow(0, startSec);
       await it.publish(0, 5, startSec);
     }
-    let end: () => void = () => undefined;
+    let tries = 0;
     it.sink.beforeWrite = (startSec) => {
-      if (startSec === WINDOW) throw new SinkError('sink-unavailable', 'no', { outcome: 'not-applied' });
-      return new Promise((resolve) => {
-        end = resolve;
-      });
+      if (startSec !== WINDOW) return;
+      tries++;
+      throw new SinkError('sink-refused', 'no', { outcome: 'not-applied' });
     };
-    await it.observer.runOnce();
-    let over = false;
-    const round = it.flusher.runOnce(signal).catch((error) => {
-      over = true;
-      return error;
-    });
-    await settle();
-    expect(over).toBe(false);
-    end();
-    expect(await round).toMatchObject({ code: 'sink-unavailable' });
-    expect(it.sink.writes.map(({ startSec }) => startSec)).toEqual([WINDOW + 60]);
+    await it.round();
+    expect(it.sink.writes.map(({ startSec }) => startSec).sort()).toEqual(others);
+    // It fails on, and the others are corrected all the while.
+    for (let i = 0; i < 300; i++) {
+      it.grow(0, WINDOW + 60);
+      await it.publish(0, 6 + i, WINDOW + 60);
+      await it.round(200);
+      expect(it.sink.values(WINDOW + 60)).toMatchObject({ [EVENTS]: 6 + i });
+    }
+    expect(tries).toBeGreaterThan(6);
+    expect(tries).toBeLessThan(14);
+    expect(it.log).not.toContain('away');
+    it.sink.beforeWrite = () => undefined;
+    await it.round(10_000);
+    expect(it.sink.values(WINDOW)).toMatchObject({ [EVENTS]: 5 });
+    expect(it.backlog).toEqual({ windows: 0, failing: 0 });
+  });
+
+  test('for an hour is asked no more often for many windows than for one, and then gets them all at once', async () => {
+    const it = flushing({ concurrency: 4 });
+    broken(it);
+    const starts = Array.from({ length: 60 }, (_, i) => WINDOW + i * 60);
+    for (const [i, startSec] of starts.entries()) {
+      it.grow(0, startSec);
+      await it.publish(0, 1 + i, startSec);
+      for (let second = 0; second < 60; second++) await it.round(1_000);
+    }
+    // One request in ten seconds, and some more in the first minutes, when it might have been the few windows there were.
+    const count = (what: string) => it.log.filter((logged) => logged === what).length;
+    expect(count('sink-unreachable')).toBeLessThan(360 + 60);
+    expect(count('away')).toBe(1);
+    expect(it.sink.writes).toEqual([]);
+    expect(it.backlog.windows).toBe(60);
+    it.sink.beforeWrite = () => undefined;
+    await it.round(10_000);
+    await it.round(10_000);
+    for (const [i, startSec] of starts.entries()) expect(it.sink.values(startSec)).toMatchObject({ [EVENTS]: 1 + i });
+    expect([count('confirmed'), count('back')]).toEqual([60, 1]);
+    expect(it.flusher.lastError).toBeUndefined();
+  });
+
+  test('with one window, well with the others, does not stay away for it', async () => {
+    const it = flushing();
+    const starts = Array.from({ length: 5 }, (_, i) => WINDOW + i * 60);
+    for (const startSec of starts) {
+      it.grow(0, startSec);
+      await it.publish(0, 5, startSec);
+    }
+    broken(it);
+    for (let i = 0; i < 50; i++) await it.round(200);
+    it.sink.beforeWrite = (startSec) => {
+      if (startSec === WINDOW) throw new SinkError('sink-refused', 'no', { outcome: 'not-applied' });
+    };
+    await it.round(10_000);
+    await it.round(10_000);
+    expect(it.sink.writes.map(({ startSec }) => startSec).sort()).toEqual(starts.slice(1));
   });
 });
 
@@ -249,6 +295,32 @@ describe('when its own round fails', () => {
     await it.flusher.stop();
     return it;
   };
+
+  test('the writes under way end before it does, and no other begins', async () => {
+    const it = flushing({ concurrency: 2 });
+    for (const startSec of [WINDOW, WINDOW + 60, WINDOW + 120]) {
+      it.grow(0, startSec);
+      await it.publish(0, 5, startSec);
+    }
+    let end: () => void = () => undefined;
+    it.sink.beforeWrite = (startSec) => {
+      if (startSec === WINDOW) throw new RedisFault('redis-oom', 'full', true, 'not-applied');
+      return new Promise((resolve) => {
+        end = resolve;
+      });
+    };
+    await it.observer.runOnce();
+    let over = false;
+    const round = it.flusher.runOnce(signal).catch((error) => {
+      over = true;
+      return error;
+    });
+    await settle();
+    expect(over).toBe(false);
+    end();
+    expect(await round).toMatchObject({ code: 'redis-oom' });
+    expect(it.sink.writes.map(({ startSec }) => startSec)).toEqual([WINDOW + 60]);
+  });
 
   test('by a fault of Redis that passes, it goes on', async () => {
     const it = await started(new RedisFault('redis-loading', 'loading', true, 'not-applied'));
@@ -299,11 +371,12 @@ describe('a sealed window', () => {
     it.sink.beforeRead = () => {
       throw new SinkError('sink-unreachable', 'no', { outcome: 'not-applied' });
     };
-    await expect(it.round()).rejects.toBeInstanceOf(SinkError);
-    await expect(it.round(settleTimes.sinkRetainMs - 1)).rejects.toBeInstanceOf(SinkError);
-    await it.round(1);
     await it.round();
-    expect(it.log).toEqual(['gave up']);
+    await it.round(settleTimes.sinkRetainMs - 1);
+    expect(it.log).toEqual(['sink-unreachable', 'sink-unreachable']);
+    await it.round(10_000);
+    await it.round();
+    expect(it.log).toEqual(['sink-unreachable', 'sink-unreachable', 'gave up']);
     expect(it.books.log.filter((step) => step.startsWith('finish'))).toEqual(['finish given-up']);
   });
 

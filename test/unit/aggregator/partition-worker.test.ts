@@ -259,6 +259,18 @@ describe('entries of others', () => {
     await it.worker.stop();
   });
 
+  test('that were deleted under a reader that is gone raise the alarm, and the others are folded', async () => {
+    const it = worker();
+    for (const id of ['1-0', '2-0', '3-0']) it.source.deliverTo('dead', it.entry(id));
+    it.source.delete('2-0');
+    await it.worker.start();
+    await settle();
+    expect(it.seen).toMatchObject({ claimed: 2, lost: 1 });
+    expect(it.store.counted).toBe(2);
+    expect(it.source.pending).toEqual([]);
+    await it.worker.stop();
+  });
+
   test('are left to a live reader until they were idle for long enough', async () => {
     const it = worker();
     it.region.consumers = ['me', 'alive'];

@@ -22,6 +22,7 @@ export interface FinalsView {
 }
 
 const STORE = Script.beside(import.meta.url, 'store-final');
+const REMOVE = Script.beside(import.meta.url, 'remove-final');
 
 export class RedisFinalStore implements FinalStore {
   readonly #redis: Redis;
@@ -46,16 +47,8 @@ export class RedisFinalStore implements FinalStore {
   }
 
   async remove(startSec: number): Promise<void> {
-    try {
-      await this.#redis
-        .multi()
-        .unlink(finalKey(this.#prefix, startSec))
-        .zrem(finalsKey(this.#prefix), startSec)
-        .set(finalsStampKey(this.#prefix), newStamp())
-        .exec();
-    } catch (error) {
-      throw redisFault(error);
-    }
+    const keys = [finalKey(this.#prefix, startSec), finalsKey(this.#prefix), finalsStampKey(this.#prefix)];
+    await REMOVE.run(this.#redis, keys, [startSec, newStamp()]);
   }
 
   async list(stamp: string): Promise<FinalsView | undefined> {

@@ -42,6 +42,7 @@ export interface WriteIntent {
 
 const BEGIN = Script.beside(import.meta.url, 'begin-write');
 const END = Script.beside(import.meta.url, 'end-write');
+const FINISH = Script.beside(import.meta.url, 'finish-window');
 const CONFIRMED = 'confirmed:';
 
 export class RedisSinkBooks implements SinkBooks {
@@ -108,11 +109,7 @@ export class RedisSinkBooks implements SinkBooks {
   }
 
   async finish(startSec: number, reason: 'settled' | 'given-up'): Promise<void> {
-    try {
-      await this.#redis.hset(this.#key(startSec), 'done', reason);
-    } catch (error) {
-      throw redisFault(error);
-    }
+    await FINISH.run(this.#redis, [this.#key(startSec)], [reason]);
   }
 
   async remove(startSec: number): Promise<void> {

@@ -2,6 +2,9 @@
 Marks an entry as being processed alone, before it is parsed. A mark left by a process that is gone means that the entry
 was in hand, alone, when that process ended; twice is taken for the entry's fault.
 
+Without the flag allow-oom: a mark that Redis refuses when memory is short leaves the entry pending, and the fold that it
+would prepare is refused then as well.
+
 KEYS  suspects
 ARGV  entry id, own incarnation, crashes to condemn at, then the incarnations alive
 Reply 'process' | 'wait' (a live process has it in hand) | 'unreadable'

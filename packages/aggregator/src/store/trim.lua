@@ -4,7 +4,8 @@ Trims a stream up to what every group is done with: its oldest pending entry, or
 and done in one script, so that no entry is delivered in between. Never by length, and never with XDEL, which would turn
 XINFO's lag into null.
 
-Marks of suspects whose entries are gone go with them.
+Marks of suspects whose entries are gone go with them. It writes nothing and frees what takes most of the memory, so it is
+allowed when that is short.
 
 KEYS  stream, suspects
 Reply entries trimmed
