@@ -1,0 +1,7 @@
+import type { Fault } from './fault.ts';
+import { KILL_POINTS } from './kill-points.ts';
+import { NETWORK_FAULTS } from './network.ts';
+import { PROCESS_FAULTS } from './processes.ts';
+import { REDIS_FAULTS } from './redis.ts';
+
+export const FAULTS: readonly Fault[] = [...PROCESS_FAULTS, ...KILL_POINTS, ...REDIS_FAULTS, ...NETWORK_FAULTS];
