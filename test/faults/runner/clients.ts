@@ -45,6 +45,8 @@ export class Clients {
   giveUpShare = 0.02;
   /** What is added to the time of events. */
   backdateMs = 0;
+  /** Events made up so far. */
+  made = 0;
   retries = 0;
   repeats = 0;
   givenUp = 0;
@@ -80,7 +82,8 @@ export class Clients {
   sendEvents(count: number): void {
     const { random } = this.#options;
     for (let left = count; left > 0; ) {
-      const size = Math.min(left, random.integer(5, 80));
+      // Busy clients send larger requests, not ever more of them.
+      const size = Math.min(left, Math.ceil(random.integer(5, 80) * Math.max(1, this.eventsPerSecond / 1_000)));
       left -= size;
       this.#send(this.#request(size));
     }
@@ -106,6 +109,7 @@ export class Clients {
   #request(size: number): Request {
     const { random, truth } = this.#options;
     const names: string[] = [];
+    this.made += size;
     const lines: string[] = [];
     const nowMs = Date.now() - this.backdateMs;
     for (let i = 0; i < size; i++) {

@@ -58,10 +58,11 @@ async function play(options: RoundOptions): Promise<Violation[]> {
   const faults = round.flat();
   const settings = settingsFor(faults);
   const database = `round${number}`;
+  const eventsPerSecond = faults.find((fault) => fault.eventsPerSecond)?.eventsPerSecond ?? options.eventsPerSecond;
   const region = await FaultRegion.start({ settings, influxds, database, logDir, broken });
   const truth = new BooksOfTruth(settings.windowSec);
   const fronts = region.relayIds.map((id) => region.fronts.get(id)!.address);
-  const clients = new Clients({ relays: fronts, random, truth, eventsPerSecond: options.eventsPerSecond });
+  const clients = new Clients({ relays: fronts, random, truth, eventsPerSecond });
   const watch = new Watch(region);
   const context: FaultContext = { region, clients, random };
   clients.start();

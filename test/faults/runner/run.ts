@@ -76,7 +76,7 @@ function asTold(faults: readonly Fault[]): Round[] {
 
 function usable(only: readonly string[], say: (line: string) => void): Fault[] {
   return FAULTS.filter((fault) => {
-    if (only.length > 0 && !only.includes(fault.name)) return false;
+    if (only.length > 0 ? !only.includes(fault.name) : fault.byNameOnly) return false;
     const missing = fault.missing?.();
     if (missing !== undefined) say(`left out: ${fault.name} (${missing})`);
     return missing === undefined;

@@ -27,6 +27,10 @@ export interface Fault {
   settings?: Partial<RegionSettings>;
   /** Not together with another, even without settings of its own. */
   alone?: boolean;
+  /** Traffic it needs; `--rate` unless told. */
+  eventsPerSecond?: number;
+  /** Never drawn. */
+  byNameOnly?: boolean;
   /** What this machine must have; answers what is missing. */
   missing?(): string | undefined;
 }
