@@ -19,12 +19,13 @@ import { BROKEN_RULES } from './broken-rules.ts';
 import { FAULTS } from './faults/catalogue.ts';
 import { run } from './run.ts';
 
+const DEFAULTS: Readonly<Record<string, string>> = { only: '', rate: '400' };
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     minutes: { type: 'string' },
-    only: { type: 'string', default: '' },
-    rate: { type: 'string', default: '400' },
+    only: { type: 'string', default: DEFAULTS.only! },
+    rate: { type: 'string', default: DEFAULTS.rate! },
     break: { type: 'string' },
     keep: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
@@ -53,6 +54,12 @@ if (values.list) {
   process.exit(0);
 }
 
+/** A flag as it was given, to be given again. */
+function given(flag: 'only' | 'minutes' | 'rate' | 'break'): string[] {
+  const value = values[flag];
+  return value === undefined || value === DEFAULTS[flag] ? [] : [`--${flag}`, value];
+}
+
 const startedMs = performance.now();
 const say = (line: string) => {
   const at = ((performance.now() - startedMs) / 1000).toFixed(0).padStart(5);
@@ -69,7 +76,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 say(`seed ${seed}, ${eventsPerSecond} events/s${broken ? `, broken: ${broken.name} (${broken.what})` : ''}`);
-const again = `npm run faults -- --seed ${seed}${values.only ? ` --only ${values.only}` : ''}${broken ? ` --break ${broken.name}` : ''}`;
+const again = ['--seed', seed, ...given('only'), ...given('minutes'), ...given('rate'), ...given('break')].join(' ');
 const until = values.minutes === undefined && only.length > 0 ? undefined : minutes;
 const result = await run({ seed, minutes: until, only, broken, eventsPerSecond, logDir, say });
 await disposeAll();
@@ -87,7 +94,7 @@ if (broken) {
   const seen = broken.reports.filter((rule) => byRule.has(rule));
   say(seen.length > 0 ? `as it must: ${seen.join(', ')}` : `BUT ${broken.reports.join(' or ')} was not noticed`);
 }
-if (violations.length > 0) say(`again: ${again}`);
+if (violations.length > 0) say(`again: npm run faults -- ${again}`);
 if (violations.length > 0 || values.keep) say(`logs: ${logDir}`);
 else rmSync(logDir, { recursive: true, force: true });
 process.exit(violations.length === 0 ? 0 : 1);

@@ -127,22 +127,25 @@ async function playStep(context: FaultContext, step: Step, watch: Watch, say: (l
   const imbalancesBefore = watch.imbalances.length;
   const label = step.map(({ name }) => name).join(' + ');
   let notes: string[];
+  let healedAtMs: number;
   try {
     notes = await Promise.all(step.map((fault) => fault.run(context)));
+    healedAtMs = performance.now();
     await region.heal();
     for (const fault of step) await fault.heal?.(context);
   } catch (error) {
     throw new Error(`${label}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
-  let caughtUp: number;
   try {
-    caughtUp = await untilCaughtUp(region, clients, CAUGHT_UP_WITHIN_MS);
+    await untilCaughtUp(region, clients, CAUGHT_UP_WITHIN_MS);
   } catch (error) {
     throw new Error(`after ${label}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
   const looks = watch.looksAtBooks - looksBefore;
   const balanced = watch.imbalances.length === imbalancesBefore ? 'books balanced' : 'BOOKS DID NOT BALANCE';
-  say(`  ${label}: ${notes.join('; ')}; caught up ${seconds(caughtUp)} after healing, ${balanced} in ${looks} looks`);
+  say(
+    `  ${label}: ${notes.join('; ')}; all well ${seconds(performance.now() - healedAtMs)} after healing began, ${balanced} in ${looks} looks`,
+  );
 }
 
 function settingsFor(faults: readonly Fault[]): RegionSettings {
