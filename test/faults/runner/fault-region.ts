@@ -9,6 +9,7 @@ import { tempDir } from '../../support/temp-dir.ts';
 import type { BrokenRule } from './broken-rules.ts';
 import { RedisProxy } from './proxies/redis-proxy.ts';
 import { type KnownScript, readScripts } from './proxies/scripts.ts';
+import { SinkGate } from './proxies/sink-gate.ts';
 import { TcpProxy } from './proxies/tcp-proxy.ts';
 
 /**
@@ -50,7 +51,7 @@ export class FaultRegion {
   readonly influxds: readonly Influxd[];
   readonly database: string;
   /** In front of each InfluxDB. */
-  readonly sinks: TcpProxy[] = [];
+  readonly sinks: SinkGate[] = [];
   /** In front of each relay, by id. */
   readonly fronts = new Map<string, TcpProxy>();
   /** Between each daemon and Redis, by the daemon's id. */
@@ -81,7 +82,7 @@ export class FaultRegion {
     region.use(await startRedis({ appendonly: true }));
     await Promise.all(region.influxds.map((influxd) => influxd.createDatabase(region.database)));
     for (const [i, { port }] of region.influxds.entries()) {
-      region.sinks.push(await new TcpProxy(`sink az${i + 1}`, port).listen());
+      region.sinks.push(new SinkGate(`az${i + 1}`, port));
     }
     await Promise.all([...region.relayIds, ...region.aggregatorIds].map((id) => region.startDaemon(id)));
     return region;
@@ -122,7 +123,10 @@ export class FaultRegion {
   async startDaemon(id: string, env: Environment = {}): Promise<Daemon> {
     const log = (line: string) => this.#log(id).write(`${line}\n`);
     const isRelay = id.startsWith('relay');
-    const args = [...(await this.#commonSettings(id)), ...(isRelay ? await this.#ofRelay(id) : this.#ofAggregator())];
+    const args = [
+      ...(await this.#commonSettings(id)),
+      ...(await (isRelay ? this.#ofRelay(id) : this.#ofAggregator(id))),
+    ];
     const daemon = await startDaemon(isRelay ? 'weir-relay' : 'weir-aggregator', args, env, log);
     this.daemons.set(id, daemon);
     if (isRelay) await this.#putFrontBefore(id, daemon);
@@ -153,7 +157,8 @@ export class FaultRegion {
 
   /** Every connection as it should be, every process up. */
   async heal(): Promise<void> {
-    for (const proxy of [...this.fronts.values(), ...this.links.values(), ...this.sinks]) proxy.heal();
+    for (const proxy of [...this.fronts.values(), ...this.links.values()]) proxy.heal();
+    for (const gate of this.sinks) await gate.heal();
     for (const link of this.links.values()) link.watchers.clear();
     for (const id of this.#frozen) await this.thaw(id);
     for (const server of [this.redis, ...this.influxds]) if (!server.running) await server.start();
@@ -177,13 +182,14 @@ export class FaultRegion {
     return ['--udp', 'off', '--data', await this.dataDir(id), ...this.settings.relaySettings];
   }
 
-  #ofAggregator(): string[] {
+  async #ofAggregator(id: string): Promise<string[]> {
     const { windowSec, latenessSec, aggregatorSettings } = this.settings;
     const { broken } = this.#options;
-    const sinks = this.sinks.flatMap((sink, i) => {
-      const url = `http://${sink.address}?db=${this.database}&name=az${i + 1}${broken?.sinkParameters ?? ''}`;
-      return ['--sink', url];
-    });
+    const sinks: string[] = [];
+    for (const gate of this.sinks) {
+      const address = await gate.addressFor(id);
+      sinks.push('--sink', `http://${address}?db=${this.database}&name=${gate.name}${broken?.sinkParameters ?? ''}`);
+    }
     const window = ['--window', `${windowSec}s`, '--lateness', `${latenessSec}s`];
     return [...sinks, ...window, ...aggregatorSettings, ...(broken?.aggregatorSettings ?? [])];
   }

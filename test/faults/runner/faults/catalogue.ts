@@ -4,6 +4,7 @@ import { KILL_POINTS } from './kill-points.ts';
 import { NETWORK_FAULTS } from './network.ts';
 import { PROCESS_FAULTS } from './processes.ts';
 import { REDIS_FAULTS } from './redis.ts';
+import { SINK_FAULTS } from './sinks.ts';
 import { takeover } from './takeover.ts';
 
 export const FAULTS: readonly Fault[] = [
@@ -11,6 +12,7 @@ export const FAULTS: readonly Fault[] = [
   ...KILL_POINTS,
   ...REDIS_FAULTS,
   ...NETWORK_FAULTS,
+  ...SINK_FAULTS,
   ...CLOCK_FAULTS,
   takeover,
 ];

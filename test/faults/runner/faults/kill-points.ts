@@ -1,5 +1,6 @@
 import { eventually } from '../../../support/eventually.ts';
 import type { Sighting } from '../proxies/redis-proxy.ts';
+import type { WriteSighting } from '../proxies/sink-gate.ts';
 import { type Fault, type FaultContext, lasting } from './fault.ts';
 
 /**
@@ -114,6 +115,20 @@ const POINTS: readonly Point[] = [
   },
 ];
 
+/** Points that the way to a sink knows, and Redis does not. */
+const AT_SINK = [
+  {
+    name: 'aggregator-kill-before-sink',
+    what: 'when its write is on the way and no sink has it',
+    phase: 'request',
+  },
+  {
+    name: 'aggregator-kill-before-answer',
+    what: 'when a sink has applied its write and not answered',
+    phase: 'answer',
+  },
+] as const;
+
 /** The first window is sealed only after its lateness. */
 const REACHED_WITHIN_MS = 90_000;
 
@@ -165,4 +180,26 @@ function fault({ name, what, of, phase, at, upTo = 1 }: Point): Fault {
   };
 }
 
-export const KILL_POINTS: readonly Fault[] = POINTS.map(fault);
+function atSink({ name, what, phase }: (typeof AT_SINK)[number]): Fault {
+  return {
+    name,
+    what: `SIGKILL of an aggregator ${what}`,
+    run: async ({ region, random }) => {
+      const gate = random.pick(region.sinks);
+      let killed: string | undefined;
+      const watcher = (sighting: WriteSighting) => {
+        if (killed !== undefined || sighting.phase !== phase) return 'pass';
+        killed = sighting.id;
+        region.daemon(killed).killNow();
+        return 'swallow';
+      };
+      gate.watchers.add(watcher);
+      const id = await eventually(() => killed, { timeoutMs: REACHED_WITHIN_MS, what: `a write to ${gate.name}` });
+      gate.watchers.delete(watcher);
+      await region.daemon(id).kill();
+      return `${id} killed at the ${phase} of a write to ${gate.name}, gone for ${await lasting(random, 500, 7_000)}`;
+    },
+  };
+}
+
+export const KILL_POINTS: readonly Fault[] = [...POINTS.map(fault), ...AT_SINK.map(atSink)];
