@@ -4,6 +4,7 @@ import { startInfluxd } from '../../support/influxd.ts';
 import type { BrokenRule } from './broken-rules.ts';
 import { FAULTS } from './faults/catalogue.ts';
 import type { Fault } from './faults/fault.ts';
+import { DISK_JOURNAL } from './faults/journal.ts';
 import { runRound } from './round.ts';
 import { inSafeOrder, type Round, schedule } from './schedule.ts';
 import type { Violation } from './verdict.ts';
@@ -43,7 +44,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   while (result.violations.length === 0) {
     if (waiting.length === 0) {
       if (result.rounds > 0 && endMs === undefined) break;
-      waiting = only.length > 0 ? asTold(faults) : schedule(faults, random);
+      waiting = only.length > 0 ? asTold(faults) : schedule(faults, random, DISK_JOURNAL);
     }
     if (endMs !== undefined && result.rounds > 0 && performance.now() + ROUND_MS > endMs) break;
     const round = waiting.shift()!;
@@ -71,12 +72,15 @@ export async function run(options: RunOptions): Promise<RunResult> {
 function asTold(faults: readonly Fault[]): Round[] {
   const own = faults.filter(({ settings }) => settings !== undefined).map((fault): Round => [[fault]]);
   const rest = faults.filter(({ settings }) => settings === undefined);
-  return rest.length > 0 ? [inSafeOrder(rest.map((fault) => [fault])), ...own] : own;
+  const steps = rest.map((fault) => [fault]);
+  return rest.length > 0 ? [DISK_JOURNAL ? steps : inSafeOrder(steps), ...own] : own;
 }
 
 function usable(only: readonly string[], say: (line: string) => void): Fault[] {
-  return FAULTS.filter((fault) => {
-    if (only.length > 0 ? !only.includes(fault.name) : fault.byNameOnly) return false;
+  // As named, so that a fault may be asked for twice.
+  const named = only.map((name) => FAULTS.find((fault) => fault.name === name)!);
+  const wanted = only.length > 0 ? named : FAULTS.filter(({ byNameOnly }) => !byNameOnly);
+  return wanted.filter((fault) => {
     const missing = fault.missing?.();
     if (missing !== undefined) say(`left out: ${fault.name} (${missing})`);
     return missing === undefined;

@@ -12,38 +12,40 @@ const STEPS_PER_ROUND = 4;
 const TWO_AT_ONCE = 0.25;
 
 /** Every fault once, in an order of its own each time. */
-export function schedule(faults: readonly Fault[], random: Random): Round[] {
+export function schedule(faults: readonly Fault[], random: Random, diskJournal: boolean): Round[] {
   const mixed = shuffled(faults, random);
   const rounds: Round[] = mixed.filter(({ settings }) => settings !== undefined).map((fault) => [[fault]]);
   const steps = inPairs(
     mixed.filter(({ settings }) => settings === undefined),
     random,
+    diskJournal,
   );
   for (let i = 0; i < steps.length; i += STEPS_PER_ROUND) {
-    rounds.push(inSafeOrder(steps.slice(i, i + STEPS_PER_ROUND)));
+    const some = steps.slice(i, i + STEPS_PER_ROUND);
+    rounds.push(diskJournal ? some : inSafeOrder(some));
   }
   return shuffled(rounds, random);
 }
 
-function inPairs(faults: readonly Fault[], random: Random): Step[] {
+function inPairs(faults: readonly Fault[], random: Random, diskJournal: boolean): Step[] {
   const steps: Step[] = [];
   const left = [...faults];
   while (left.length > 0) {
     const first = left.shift()!;
-    const with_ = random.chance(TWO_AT_ONCE) ? left.findIndex((other) => mayCoincide(first, other)) : -1;
+    const with_ = random.chance(TWO_AT_ONCE) ? left.findIndex((other) => mayCoincide(first, other, diskJournal)) : -1;
     steps.push(with_ < 0 ? [first] : [first, ...left.splice(with_, 1)]);
   }
   return steps;
 }
 
-/** What only a relay's memory still has must not be lost with it. */
-export function mayCoincide(a: Fault, b: Fault): boolean {
+/** Without a journal on disk, what only a relay's memory still has must not be lost with it. */
+export function mayCoincide(a: Fault, b: Fault, diskJournal: boolean): boolean {
   if (a.alone || b.alone || a.settings || b.settings) return false;
   if (a.redisLoses && b.redisLoses) return false;
-  return !((a.redisLoses && b.relayEnds) || (b.redisLoses && a.relayEnds));
+  return diskJournal || !((a.redisLoses && b.relayEnds) || (b.redisLoses && a.relayEnds));
 }
 
-/** Where Redis forgets everything, relays must have been up since the round began: those steps come first. */
+/** Without a journal on disk: where Redis forgets everything, relays must have been up since the round began: those steps come first. */
 export function inSafeOrder(steps: readonly Step[]): Round {
   const forgetful = (step: Step) => step.some(({ redisLoses }) => redisLoses === 'all');
   return [...steps.filter(forgetful), ...steps.filter((step) => !forgetful(step))];

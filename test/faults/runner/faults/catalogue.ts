@@ -1,5 +1,6 @@
 import { CLOCK_FAULTS } from './clocks.ts';
 import type { Fault } from './fault.ts';
+import { JOURNAL_FAULTS } from './journal.ts';
 import { KILL_POINTS } from './kill-points.ts';
 import { NETWORK_FAULTS } from './network.ts';
 import { PROCESS_FAULTS } from './processes.ts';
@@ -13,6 +14,7 @@ export const FAULTS: readonly Fault[] = [
   ...REDIS_FAULTS,
   ...NETWORK_FAULTS,
   ...SINK_FAULTS,
+  ...JOURNAL_FAULTS,
   ...CLOCK_FAULTS,
   takeover,
 ];
