@@ -7,7 +7,7 @@ import { type Fault, type FaultContext, lasting } from './fault.ts';
 function trouble(
   name: string,
   what: string,
-  { writes, reads = writes }: { writes: Trouble | undefined; reads?: Trouble | undefined },
+  { writes, reads }: { writes: Trouble | undefined; reads: Trouble | undefined },
   [fromMs, toMs]: [number, number] = [5_000, 9_000],
 ): Fault {
   return {
@@ -23,6 +23,8 @@ function trouble(
     },
   };
 }
+
+const both = (trouble: Trouble) => ({ writes: trouble, reads: trouble });
 
 function draw({ region, random }: FaultContext): { gate: SinkGate; i: number; note: string } {
   const i = random.integer(0, region.sinks.length - 1);
@@ -106,16 +108,17 @@ const ON_TIME_SEC = 10;
 export const SINK_FAULTS: readonly Fault[] = [
   refused('sink-refused', 'a sink refuses connections', [4_000, 9_000], false),
   refused('sink-away', 'a sink is away for so long that windows are sealed meanwhile', [40_000, 45_000], true),
-  trouble('sink-503', 'a sink answers 503', { writes: { kind: 'status', status: 503 } }),
-  trouble('sink-401', 'a sink answers 401', { writes: { kind: 'status', status: 401 } }),
+  trouble('sink-503', 'a sink answers 503', both({ kind: 'status', status: 503 })),
+  trouble('sink-401', 'a sink answers 401', both({ kind: 'status', status: 401 })),
   trouble('sink-read-503', 'a sink takes writes and cannot be read', {
     writes: undefined,
     reads: { kind: 'status', status: 503 },
   }),
   hang,
-  trouble('sink-drip', 'answers of a sink come byte by byte', { writes: { kind: 'drip', everyMs: 100 } }),
+  trouble('sink-drip', 'answers of a sink come byte by byte', both({ kind: 'drip', everyMs: 100 })),
   trouble('sink-reset-after', 'a sink applies writes and resets the connection instead of an answer', {
     writes: { kind: 'reset-after' },
+    reads: undefined,
   }),
   badPoint,
   late,

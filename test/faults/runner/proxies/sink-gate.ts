@@ -134,7 +134,8 @@ export class SinkGate {
         answer.flushHeaders();
         for (const byte of body) {
           answer.write(Buffer.of(byte));
-          await sleep(trouble.everyMs);
+          // Once the trouble is over the rest comes at once.
+          if (this.writeTrouble === trouble || this.readTrouble === trouble) await sleep(trouble.everyMs);
         }
         answer.end();
         return;

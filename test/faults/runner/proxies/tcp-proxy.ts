@@ -50,6 +50,11 @@ export class TcpProxy {
     return this.#connections.size;
   }
 
+  /** Connections that lost bytes. */
+  get lossy(): number {
+    return [...this.#connections].filter(({ lost }) => lost).length;
+  }
+
   flow(direction: Direction): Flow {
     return this.#flows[direction];
   }
@@ -108,7 +113,7 @@ export class ProxiedConnection {
   readonly losing: Record<Direction, boolean> = { up: false, down: false };
   readonly #proxy: TcpProxy;
   readonly #sockets: Record<Direction, Socket>;
-  readonly #lastMs: Record<Direction, number> = { up: 0, down: 0 };
+  readonly #late: Record<Direction, { atMs: number; bytes: Buffer }[]> = { up: [], down: [] };
 
   constructor(proxy: TcpProxy, client: Socket, server: Socket) {
     this.#proxy = proxy;
@@ -154,16 +159,26 @@ export class ProxiedConnection {
     if (this.losing[direction]) return;
     const passed = inspection[direction](chunk);
     if (passed === undefined || passed.length === 0) return;
-    const { delayMs } = this.#proxy;
-    const nowMs = performance.now();
-    const atMs = Math.max(this.#lastMs[direction], nowMs + delayMs);
-    if (atMs <= nowMs) {
+    const late = this.#late[direction];
+    if (this.#proxy.delayMs === 0 && late.length === 0) {
       this.#send(direction, passed);
       return;
     }
-    // Never before what came earlier, also when the delay has become shorter since.
-    this.#lastMs[direction] = atMs;
-    setTimeout(() => this.#send(direction, passed), atMs - nowMs).unref();
+    // Through one queue, whatever the delay is by now: nothing may overtake what came earlier.
+    late.push({ atMs: performance.now() + this.#proxy.delayMs, bytes: passed });
+    if (late.length === 1) this.#sendLate(direction);
+  }
+
+  #sendLate(direction: Direction): void {
+    const [first] = this.#late[direction];
+    if (!first) return;
+    const waitMs = first.atMs - performance.now();
+    const timer = setTimeout(() => {
+      this.#late[direction].shift();
+      this.#send(direction, first.bytes);
+      this.#sendLate(direction);
+    }, waitMs);
+    timer.unref();
   }
 
   #send(direction: Direction, bytes: Buffer): void {
