@@ -19,13 +19,13 @@ async function faults(args: readonly string[]): Promise<{ code: number | null; p
 
 test('an aggregator and a relay die at the worst moment, Redis forgets everything, and all is counted once', async () => {
   const only = 'redis-flushall,aggregator-kill-after-fold,relay-kill-after-xadd';
-  const { code, printed } = await faults(['--seed', '20161107', '--rate', '300', '--only', only]);
+  const { code, printed } = await faults(['--seed', '20161107', '--rate', '300', '--short', '--only', only]);
   if (code !== 0) throw new Error(`npm run faults ended with ${code}:\n${printed}`);
   expect(printed).toContain('no violation');
 }, 240_000);
 
 test('without a look at identity the runner reports events that were counted twice', async () => {
-  const { code, printed } = await faults(['--seed', '20161107', '--rate', '300', '--break', 'no-identity']);
+  const { code, printed } = await faults(['--seed', '20161107', '--rate', '300', '--short', '--break', 'no-identity']);
   if (code !== 1 || !printed.includes('VIOLATED over-counted')) {
     throw new Error(`npm run faults ended with ${code}, and should have found events counted twice:\n${printed}`);
   }

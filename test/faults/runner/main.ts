@@ -6,6 +6,7 @@
  *   --minutes M    go on until they are over (5, or with --only until each was run once)
  *   --only NAMES   these faults only, separated by commas
  *   --rate N       events a second (400)
+ *   --short        windows end sooner: quicker, and less is under way
  *   --break RULE   break a rule on purpose: the run must fail
  *   --keep         keep the logs also when all is well
  *   --list         say what faults there are
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     minutes: { type: 'string' },
     only: { type: 'string', default: DEFAULTS.only! },
     rate: { type: 'string', default: DEFAULTS.rate! },
+    short: { type: 'boolean', default: false },
     break: { type: 'string' },
     keep: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
@@ -71,14 +73,26 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     say(`${signal}: tidying up`);
     void disposeAll()
       .catch((error) => say(String(error)))
-      .finally(() => process.exit(130));
+      .finally(() => {
+        if (values.keep) say(`logs: ${logDir}`);
+        else rmSync(logDir, { recursive: true, force: true });
+        process.exit(130);
+      });
   });
 }
 
 say(`seed ${seed}, ${eventsPerSecond} events/s${broken ? `, broken: ${broken.name} (${broken.what})` : ''}`);
-const again = ['--seed', seed, ...given('only'), ...given('minutes'), ...given('rate'), ...given('break')].join(' ');
+const again = [
+  '--seed',
+  seed,
+  ...given('only'),
+  ...given('minutes'),
+  ...given('rate'),
+  ...given('break'),
+  ...(values.short ? ['--short'] : []),
+].join(' ');
 const until = values.minutes === undefined && only.length > 0 ? undefined : minutes;
-const result = await run({ seed, minutes: until, only, broken, eventsPerSecond, logDir, say });
+const result = await run({ seed, minutes: until, only, broken, eventsPerSecond, short: values.short, logDir, say });
 await disposeAll();
 const { rounds, faults, violations, seconds } = result;
 const byRule = new Map<string, string[]>();

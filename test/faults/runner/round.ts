@@ -7,7 +7,7 @@ import { BooksOfTruth, nameAndValue } from './books-of-truth.ts';
 import type { BrokenRule } from './broken-rules.ts';
 import { Clients } from './clients.ts';
 import { readDeadLetters } from './dead-letters.ts';
-import { FaultRegion, PARTITIONS, PREFIX, type RegionSettings, SETTINGS } from './fault-region.ts';
+import { FaultRegion, PARTITIONS, PREFIX, type RegionSettings, SETTINGS, SHORT_SETTINGS } from './fault-region.ts';
 import type { Fault, FaultContext } from './faults/fault.ts';
 import { untilCaughtUp, untilQuiet } from './quiet.ts';
 import type { Round, Step } from './schedule.ts';
@@ -23,6 +23,7 @@ export interface RoundOptions {
   logDir: string;
   eventsPerSecond: number;
   broken: BrokenRule | undefined;
+  short: boolean;
   say: (line: string) => void;
 }
 
@@ -56,7 +57,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
 async function play(options: RoundOptions): Promise<Violation[]> {
   const { round, number, random, influxds, logDir, broken, say } = options;
   const faults = round.flat();
-  const settings = settingsFor(faults);
+  const settings = settingsFor(faults, options.short);
   const database = `round${number}`;
   const eventsPerSecond = faults.find((fault) => fault.eventsPerSecond)?.eventsPerSecond ?? options.eventsPerSecond;
   const region = await FaultRegion.start({ settings, influxds, database, logDir, broken });
@@ -112,7 +113,7 @@ async function play(options: RoundOptions): Promise<Violation[]> {
       `${violations.length === 0 ? 'ok  ' : 'FAIL'} round ${number}`,
       `${truth.sent} events sent, ${truth.acked} answered, ${clients.retries} retries, ${clients.repeats} repeats, ${clients.givenUp} given up`,
       `${dead.lines.length} dead letters`,
-      `${bounds.size} totals in both databases (${exact} of them leave no room), ${watch.dips} dips put right`,
+      `${bounds.size} totals in both databases (${exact} of them leave no room), ${watch.dips} dips seen`,
       `books balanced in ${watch.looksAtBooks} looks`,
       `at rest after ${seconds(quietMs)}`,
       `at most ${mib(Math.max(...watch.peaks.rssBytes.values()))} MiB a process, ${watch.peaks.redisKeys} keys, ${watch.peaks.redisConnections} connections, ${mib(watch.peaks.journalBytes)} MiB of journal`,
@@ -148,9 +149,9 @@ async function playStep(context: FaultContext, step: Step, watch: Watch, say: (l
   );
 }
 
-function settingsFor(faults: readonly Fault[]): RegionSettings {
+function settingsFor(faults: readonly Fault[], short: boolean): RegionSettings {
   const own = faults.find(({ settings }) => settings !== undefined)?.settings;
-  return { ...SETTINGS, ...own };
+  return { ...(short ? SHORT_SETTINGS : SETTINGS), ...own };
 }
 
 function seconds(ms: number): string {

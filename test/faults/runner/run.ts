@@ -18,6 +18,8 @@ export interface RunOptions {
   only: readonly string[];
   broken: BrokenRule | undefined;
   eventsPerSecond: number;
+  /** Windows that end sooner. */
+  short: boolean;
   logDir: string;
   say: (line: string) => void;
 }
@@ -60,6 +62,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
       logDir: join(logDir, `round-${number}`),
       eventsPerSecond: options.eventsPerSecond,
       broken,
+      short: options.short,
       say,
     });
     result.violations.push(...violations);
