@@ -45,7 +45,7 @@ export function mayCoincide(a: Fault, b: Fault, diskJournal: boolean): boolean {
   return diskJournal || !((a.redisLoses && b.relayEnds) || (b.redisLoses && a.relayEnds));
 }
 
-/** Without a journal on disk: where Redis forgets everything, relays must have been up since the round began: those steps come first. */
+/** Without a journal on disk, relays must have been up since the round began where Redis forgets everything: that comes first. */
 export function inSafeOrder(steps: readonly Step[]): Round {
   const forgetful = (step: Step) => step.some(({ redisLoses }) => redisLoses === 'all');
   return [...steps.filter(forgetful), ...steps.filter((step) => !forgetful(step))];

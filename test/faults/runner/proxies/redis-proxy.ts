@@ -10,7 +10,7 @@ import { type Inspection, type ProxiedConnection, TcpProxy } from './tcp-proxy.t
 export interface Sighting {
   proxy: RedisProxy;
   phase: 'request' | 'reply';
-  /** A script's name, or the command in small letters: `fold`, `xreadgroup`. A request of append.lua that appends nothing is `append-probe`. */
+  /** A script's name, or the command in small letters: `fold`, `xreadgroup`; append.lua that only asks is `append-probe`. */
   name: string;
 }
 
