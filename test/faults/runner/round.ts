@@ -2,12 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../simulation/random.ts';
 import { cleanupMark, disposeTo } from '../../support/cleanup.ts';
 import type { Influxd } from '../../support/influxd.ts';
-import { readBooks } from '../../support/ledger.ts';
-import { BooksOfTruth, nameAndValue } from './books-of-truth.ts';
+import { BooksOfTruth } from './books-of-truth.ts';
 import type { BrokenRule } from './broken-rules.ts';
 import { Clients } from './clients.ts';
-import { readDeadLetters } from './dead-letters.ts';
-import { FaultRegion, PARTITIONS, PREFIX, type RegionSettings, SETTINGS, SHORT_SETTINGS } from './fault-region.ts';
+import { gather, summary, type Witnesses } from './evidence.ts';
+import { FaultRegion, type RegionSettings, SETTINGS, SHORT_SETTINGS } from './fault-region.ts';
 import type { Fault, FaultContext } from './faults/fault.ts';
 import { untilCaughtUp, untilQuiet } from './quiet.ts';
 import type { Round, Step } from './schedule.ts';
@@ -82,43 +81,11 @@ async function play(options: RoundOptions): Promise<Violation[]> {
   }
   await watch.stop();
   await watch.look();
-  const dead = await readDeadLetters(region, clients.nameOfLine);
-  const bounds = truth.bounds(new Set(dead.lines.map(({ name }) => name)));
-  const sinks = await Promise.all(
-    influxds.map(async (influxd) => new Map((await influxd.points(database)).map(nameAndValue))),
-  );
-  const violations = judge({
-    sinks,
-    bounds,
-    highest: watch.highest,
-    books: await readBooks(region.client, PREFIX, PARTITIONS),
-    imbalances: watch.imbalances,
-    deadLetters: dead.lines,
-    strangeLines: dead.strange,
-    redisLostData: faults.some(({ redisLoses }) => redisLoses !== undefined),
-    holdExceeded: faults.some(({ holdExceeded }) => holdExceeded),
-    windowSec: settings.windowSec,
-    latenessSec: settings.latenessSec,
-    notQuiet,
-    endedByThemselves: [...region.daemons].flatMap(([id, daemon]) =>
-      daemon.running || daemon.endExpected ? [] : [id],
-    ),
-    refusals: clients.refusals,
-    peaks: watch.peaks,
-    redisKeysAtRest: await region.client.dbsize(),
-  });
-  const exact = [...bounds.values()].filter(({ min, max }) => min === max).length;
-  say(
-    [
-      `${violations.length === 0 ? 'ok  ' : 'FAIL'} round ${number}`,
-      `${truth.sent} events sent, ${truth.acked} answered, ${clients.retries} retries, ${clients.repeats} repeats, ${clients.givenUp} given up`,
-      `${dead.lines.length} dead letters`,
-      `${bounds.size} totals in both databases (${exact} of them leave no room), ${watch.dips} dips seen`,
-      `books balanced in ${watch.looksAtBooks} looks`,
-      `at rest after ${seconds(quietMs)}`,
-      `at most ${mib(Math.max(...watch.peaks.rssBytes.values()))} MiB a process, ${watch.peaks.redisKeys} keys, ${watch.peaks.redisConnections} connections, ${mib(watch.peaks.journalBytes)} MiB of journal`,
-    ].join('; '),
-  );
+  const witnesses: Witnesses = { region, clients, truth, watch, faults, notQuiet };
+  const evidence = await gather(witnesses);
+  const violations = judge(evidence);
+  const verdict = violations.length === 0 ? 'ok  ' : 'FAIL';
+  say(`${verdict} round ${number}: ${summary(witnesses, evidence, quietMs)}`);
   return violations;
 }
 
@@ -156,8 +123,4 @@ function settingsFor(faults: readonly Fault[], short: boolean): RegionSettings {
 
 function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
-}
-
-function mib(bytes: number): number {
-  return Math.round(bytes / 1024 / 1024);
 }
