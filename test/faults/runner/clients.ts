@@ -7,13 +7,16 @@ import type { BooksOfTruth } from './books-of-truth.ts';
 /**
  * A crowd that behaves like real clients: each request goes to one relay; where the answer is a timeout, a broken
  * connection or 5xx, the same lines go to the other one, in another order, until somebody answers 2xx. Now and then one
- * sends again what was taken already, and now and then one gives up and never learns what became of its lines.
+ * sends again what was taken already, at once or when its window is long sealed; now and then one gives up and never
+ * learns what became of its lines; and some events come long after they happened.
  */
 export interface ClientsOptions {
   relays: readonly string[];
   random: Random;
   truth: BooksOfTruth;
   eventsPerSecond: number;
+  /** From its beginning, a window may be sealed so long after. */
+  windowLifeMs: number;
 }
 
 interface Request {
@@ -24,6 +27,10 @@ interface Request {
   repeat: boolean;
 }
 
+/** Of all requests, how many have events of windows that may be sealed. */
+const STRAGGLER_SHARE = 0.005;
+/** Of the requests that are sent again, how many are when their windows may be sealed. */
+const LATE_REPEAT_SHARE = 0.2;
 const TICK_MS = 40;
 const ANSWER_MS = 3_000;
 const GIVES_UP_AFTER = 3;
@@ -53,6 +60,8 @@ export class Clients {
   answered = 0;
   readonly #options: ClientsOptions;
   readonly #open = new Set<Promise<void>>();
+  /** Requests that will be sent again much later. */
+  #later: { atMs: number; request: Request }[] = [];
   #producing: Promise<void> | undefined;
   #stopping = false;
   #nanos = 0;
@@ -76,6 +85,7 @@ export class Clients {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#producing;
+    this.#later = [];
   }
 
   /** The events of a moment, sent from now on; for faults with traffic of their own. */
@@ -99,6 +109,9 @@ export class Clients {
       lastMs = nowMs;
       // A stall of this very process is not made up for in one burst.
       owed = Math.min(owed, this.eventsPerSecond);
+      const due = this.#later.filter(({ atMs }) => atMs <= nowMs);
+      this.#later = this.#later.filter(({ atMs }) => atMs > nowMs);
+      for (const { request } of due) this.#send(request);
       if (this.#open.size >= MAX_OPEN) continue;
       const whole = Math.floor(owed);
       owed -= whole;
@@ -107,11 +120,12 @@ export class Clients {
   }
 
   #request(size: number): Request {
-    const { random, truth } = this.#options;
+    const { random, truth, windowLifeMs } = this.#options;
     const names: string[] = [];
     this.made += size;
     const lines: string[] = [];
-    const nowMs = Date.now() - this.backdateMs;
+    const stragglerMs = random.chance(STRAGGLER_SHARE) ? windowLifeMs * random.between(1.2, 2) : 0;
+    const nowMs = Math.round(Date.now() - this.backdateMs - stragglerMs);
     for (let i = 0; i < size; i++) {
       // Squared: some users, and some products, send far more than others.
       const pick = (n: number) => Math.floor(random.fraction() ** 2 * n);
@@ -138,7 +152,7 @@ export class Clients {
   }
 
   async #untilAnswered(request: Request): Promise<void> {
-    const { relays, random, truth } = this.#options;
+    const { relays, random, truth, windowLifeMs } = this.#options;
     let lines = request.lines;
     for (let relay = random.integer(0, relays.length - 1); ; relay = (relay + 1) % relays.length) {
       const { status, text } = await post(relays[relay]!, lines);
@@ -160,8 +174,14 @@ export class Clients {
     if (!request.repeat) truth.addAcked(request.names);
     if (this.repeatShare > 0 && random.chance(this.repeatShare)) {
       this.repeats++;
+      const again: Request = { ...request, lines: shuffled(lines, random), attempts: 0, repeat: true };
+      if (!request.repeat && random.chance(LATE_REPEAT_SHARE)) {
+        const lateMs = windowLifeMs * random.between(1.1, 1.6);
+        this.#later.push({ atMs: performance.now() + lateMs, request: again });
+        return;
+      }
       await sleep(random.between(0, 2_000));
-      this.#send({ ...request, lines: shuffled(lines, random), attempts: 0, repeat: true });
+      this.#send(again);
     }
   }
 }

@@ -61,8 +61,9 @@ async function play(options: RoundOptions): Promise<Violation[]> {
   const eventsPerSecond = faults.find((fault) => fault.eventsPerSecond)?.eventsPerSecond ?? options.eventsPerSecond;
   const region = await FaultRegion.start({ settings, influxds, database, logDir, broken });
   const truth = new BooksOfTruth(settings.windowSec);
+  const windowLifeMs = (settings.windowSec + settings.latenessSec) * 1000;
   const fronts = region.relayIds.map((id) => region.fronts.get(id)!.address);
-  const clients = new Clients({ relays: fronts, random, truth, eventsPerSecond });
+  const clients = new Clients({ relays: fronts, random, truth, eventsPerSecond, windowLifeMs });
   const watch = new Watch(region);
   const context: FaultContext = { region, clients, random };
   clients.start();
