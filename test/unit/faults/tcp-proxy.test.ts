@@ -5,11 +5,20 @@ import { cleanup } from '../../support/cleanup.ts';
 import { eventually } from '../../support/eventually.ts';
 
 /** An echo behind a proxy, and a client before it. */
-async function echoThroughProxy(): Promise<{ proxy: TcpProxy; client: Socket; received: () => string }> {
+async function echoThroughProxy(): Promise<{
+  proxy: TcpProxy;
+  client: Socket;
+  received: () => string;
+  arrived: () => string;
+}> {
   const sockets = new Set<Socket>();
+  let there = '';
   const echo = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => {
+      there += chunk.toString();
+    });
     socket.pipe(socket);
   });
   echo.listen(0, '127.0.0.1');
@@ -27,7 +36,7 @@ async function echoThroughProxy(): Promise<{ proxy: TcpProxy; client: Socket; re
     text += chunk.toString();
   });
   await once(client, 'connect');
-  return { proxy, client, received: () => text };
+  return { proxy, client, received: () => text, arrived: () => there };
 }
 
 /** With a reset or without one. */
@@ -65,6 +74,20 @@ test('a stalled direction loses nothing, and a lossy one ends with the connectio
   proxy.heal();
   await closed;
   expect(received()).toBe('a');
+});
+
+test('what was sent arrives, also when its sender has gone meanwhile', async () => {
+  const { proxy, client, arrived } = await echoThroughProxy();
+  proxy.setFlow('up', 'stall');
+  client.write('a command');
+  await eventually(() => proxy.waitingBytes === 'a command'.length, { what: 'the command to be held' });
+  const closed = ended(client);
+  client.destroy();
+  await closed;
+  expect(arrived()).toBe('');
+  proxy.heal();
+  await eventually(() => arrived() === 'a command', { what: 'the command to arrive' });
+  await eventually(() => proxy.connections === 0, { what: 'the connection to end' });
 });
 
 test('connections are cut, and refused', async () => {

@@ -97,7 +97,14 @@ export const NETWORK_FAULTS: readonly Fault[] = [
   delays,
   oneWay('replies-lost', 'what daemons send reaches Redis, and no reply comes back', 'down', 'lose', 3_000, 8_000),
   oneWay('requests-lost', 'what daemons send never reaches Redis', 'up', 'lose', 3_000, 8_000),
-  oneWay('requests-stalled', 'what daemons send reaches Redis seconds later, all at once', 'up', 'stall', 3_000, 8_000),
+  oneWay(
+    'requests-stalled',
+    'what daemons send reaches Redis seconds later, also what they have given up by then',
+    'up',
+    'stall',
+    4_000,
+    12_000,
+  ),
   oneWay('replies-stalled', 'replies of Redis come seconds later, all at once', 'down', 'stall', 3_000, 8_000),
   frontReplies,
   cutOff(

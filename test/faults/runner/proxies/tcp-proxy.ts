@@ -55,6 +55,11 @@ export class TcpProxy {
     return [...this.#connections].filter(({ lost }) => lost).length;
   }
 
+  /** Bytes that were sent and are held back. */
+  get waitingBytes(): number {
+    return [...this.#connections].reduce((sum, { waitingBytes }) => sum + waitingBytes, 0);
+  }
+
   flow(direction: Direction): Flow {
     return this.#flows[direction];
   }
@@ -113,7 +118,9 @@ export class ProxiedConnection {
   readonly losing: Record<Direction, boolean> = { up: false, down: false };
   readonly #proxy: TcpProxy;
   readonly #sockets: Record<Direction, Socket>;
+  /** What is on its way. */
   readonly #late: Record<Direction, { atMs: number; bytes: Buffer }[]> = { up: [], down: [] };
+  readonly #timers: Record<Direction, NodeJS.Timeout | undefined> = { up: undefined, down: undefined };
 
   constructor(proxy: TcpProxy, client: Socket, server: Socket) {
     this.#proxy = proxy;
@@ -125,33 +132,39 @@ export class ProxiedConnection {
     return this.losing.up || this.losing.down;
   }
 
+  get waitingBytes(): number {
+    return [...this.#late.up, ...this.#late.down].reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
   begin(inspection: Inspection, ended: () => void): void {
+    let open = 2;
     for (const direction of ['up', 'down'] as const) {
       const from = this.#sockets[direction];
       from.setNoDelay(true);
       from.on('data', (chunk: Buffer) => this.#carry(direction, chunk, inspection));
-      from.on('drain', () => this.#resume(opposite(direction)));
+      from.on('drain', () => this.#sockets[opposite(direction)].resume());
       // A proxy has no opinion about broken connections: both ends learn of it, and that is all.
-      from.on('error', () => this.destroy());
+      from.on('error', () => undefined);
       from.on('close', () => {
-        this.destroy();
-        ended();
+        open--;
+        if (open === 0) ended();
+        // What was sent arrives, also when its sender is gone by then: so do commands that were given up long ago.
+        if (this.#late[direction].length === 0) this.#sockets[opposite(direction)].destroySoon();
       });
-      this.flowChanged(direction);
     }
   }
 
   destroy(): void {
-    for (const socket of Object.values(this.#sockets)) socket.resetAndDestroy();
+    for (const direction of ['up', 'down'] as const) {
+      clearTimeout(this.#timers[direction]);
+      this.#late[direction] = [];
+      this.#sockets[direction].resetAndDestroy();
+    }
   }
 
+  /** Lets go what was held, unless it is still to be. */
   flowChanged(direction: Direction): void {
-    if (this.#proxy.flow(direction) === 'stall') this.#sockets[direction].pause();
-    else this.#sockets[direction].resume();
-  }
-
-  #resume(direction: Direction): void {
-    if (this.#proxy.flow(direction) !== 'stall') this.#sockets[direction].resume();
+    this.#sendLate(direction);
   }
 
   #carry(direction: Direction, chunk: Buffer, inspection: Inspection): void {
@@ -160,7 +173,7 @@ export class ProxiedConnection {
     const passed = inspection[direction](chunk);
     if (passed === undefined || passed.length === 0) return;
     const late = this.#late[direction];
-    if (this.#proxy.delayMs === 0 && late.length === 0) {
+    if (this.#proxy.flow(direction) === 'pass' && this.#proxy.delayMs === 0 && late.length === 0) {
       this.#send(direction, passed);
       return;
     }
@@ -170,15 +183,17 @@ export class ProxiedConnection {
   }
 
   #sendLate(direction: Direction): void {
-    const [first] = this.#late[direction];
-    if (!first) return;
-    const waitMs = first.atMs - performance.now();
-    const timer = setTimeout(() => {
-      this.#late[direction].shift();
-      this.#send(direction, first.bytes);
-      this.#sendLate(direction);
-    }, waitMs);
-    timer.unref();
+    clearTimeout(this.#timers[direction]);
+    if (this.#proxy.flow(direction) !== 'pass') return;
+    const late = this.#late[direction];
+    const nowMs = performance.now();
+    while (late.length > 0 && late[0]!.atMs <= nowMs) this.#send(direction, late.shift()!.bytes);
+    if (late.length > 0) {
+      this.#timers[direction] = setTimeout(() => this.#sendLate(direction), Math.ceil(late[0]!.atMs - nowMs));
+      this.#timers[direction].unref();
+    } else if (this.#sockets[direction].destroyed) {
+      this.#sockets[opposite(direction)].end();
+    }
   }
 
   #send(direction: Direction, bytes: Buffer): void {
