@@ -157,7 +157,7 @@ describe('a window that is not as it was believed', () => {
       await full.plan(entries[3]!),
     ];
     expect(plans.map(({ windows }) => windows[0]!.claim)).toEqual(['absent', 'open', 'open', 'refused']);
-    for (const startSec of [absent, WINDOW]) expect(await it.store.seal(startSec, 0, 0)).toBe('sealed');
+    for (const startSec of [absent, WINDOW]) expect(await it.seal(startSec, 0, 0)).toBe('sealed');
     for (const plan of plans) await refused(it, () => known.send(plan), { kind: 'window' });
     for (const entry of entries) await known.fold(entry);
     expect(await it.counters()).toMatchObject({ counted: 1, 'dead:late': 4 });
@@ -178,9 +178,9 @@ describe('a window that is not as it was believed', () => {
 describe('a verdict that is no longer true', () => {
   test('late: refused where the window is not sealed', async () => {
     const it = await lab();
-    const process = await it.process();
     const entry = await it.entry([at(1)]);
-    await it.store.seal(WINDOW, 0, 0);
+    await it.seal(WINDOW, 0, 0);
+    const process = await it.process();
     const late = await process.plan(entry);
     expect(late.deadLetters).toMatchObject([{ reason: 'late' }]);
     // As after a rollback: the bit is gone.
@@ -198,7 +198,7 @@ describe('a verdict that is no longer true', () => {
     const entry = await it.entry([at(1, { sec: WINDOW + 60 })]);
     const plan = await process.plan(entry);
     expect(plan.deadLetters).toMatchObject([{ reason: 'too-many-windows' }]);
-    await it.store.seal(WINDOW, 0, 0);
+    await it.seal(WINDOW, 0, 0);
     await it.store.drop(WINDOW);
     await refused(it, () => process.send(plan), { kind: 'verdict', openOldWindows: 0 });
     expect(await process.fold(entry)).toBe('folded');
@@ -254,7 +254,7 @@ describe('a verdict that is no longer true', () => {
     await quick.fold(await it.entry([at(1), at(2), at(3)]));
     const plan = await full.plan(await it.entry([at(4)]));
     expect(plan.deadLetters).toMatchObject([{ reason: 'window-full' }]);
-    await it.store.seal(WINDOW, 0, 0);
+    await it.seal(WINDOW, 0, 0);
     await it.store.drop(WINDOW);
     await refused(it, () => full.send(plan), { kind: 'window', startSec: WINDOW });
   });

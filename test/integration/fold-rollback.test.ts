@@ -87,10 +87,11 @@ describe('after Redis went back in time', () => {
 
   test('a late verdict is refused when the seal is gone', async () => {
     const it = await lab();
-    const process = await it.process();
     const entry = await it.entry([at(1)]);
+    await it.store.seal(WINDOW, { dueMs: 0, foldedMs: 0, seed: '' });
+    const process = await it.process();
     await save();
-    await it.store.seal(WINDOW, 0, 0);
+    await it.seal(WINDOW, 0, 0);
     const plan = await process.plan(entry);
     expect(plan.deadLetters).toMatchObject([{ reason: 'late' }]);
     await rollBack();

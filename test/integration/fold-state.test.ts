@@ -138,8 +138,8 @@ describe('reading windows', () => {
     const process = await it.process();
     await process.fold(await it.entry([at(0), at(0, { sec: WINDOW + 60 })]));
     const starts = [0, 60, 120, 180].map((sec) => WINDOW + sec);
-    await it.store.seal(starts[1]!, 0, 0);
-    await it.store.seal(starts[2]!, 0, 0);
+    await it.seal(starts[1]!, 0, 0);
+    await it.seal(starts[2]!, 0, 0);
     const read = () =>
       it.store.readWindows(
         starts.map((startSec) => ({ startSec, version: NO_VERSION })),
@@ -169,7 +169,7 @@ describe('dead letters', () => {
   test('hold reason, entry, batch, time, number of lines and the lines', async () => {
     const it = await lab();
     const process = await it.process();
-    await it.store.seal(WINDOW, 0, 0);
+    await it.seal(WINDOW, 0, 0);
     const entry = await it.entry([at(0), at(1), 'unreadable', at(0, { sec: 60 })]);
     await process.fold(entry);
     const head = { e: entry.id, b: entry.batch, t: String(entry.receivedMs) };
@@ -305,7 +305,7 @@ test('the ledger balances after every fold, whatever is folded in whatever order
       fc.integer({ min: 1, max: 3 }),
       async (batches, together) => {
         const it = await lab({ maxOldWindows: 2, maxLogBytes: 200, maxDeadBytes: 300, chunkBytes: 40 });
-        await it.store.seal(180, 0, 0);
+        await it.seal(180, 0, 0);
         const processes = [await it.process(), await it.process()];
         for (const { lines, lie } of batches) await it.append(lines, lie ? { n: String(lines.length + 1) } : {});
         const entries = await it.deliver();

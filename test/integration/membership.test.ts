@@ -1,8 +1,10 @@
 import { Membership, type MembershipOptions } from '@weir/aggregator/membership';
+import { RedisHeartbeats } from '@weir/aggregator/store/heartbeats';
 import { RedisTime } from '@weir/common/clock';
 import { SettingsError } from '@weir/common/errors';
 import { aggregatorsKey } from '@weir/common/keys';
 import { silentLogger } from '@weir/common/logger';
+import { RedisFault } from '@weir/common/redis-fault';
 import type { Redis } from 'ioredis';
 import { cleanup } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
@@ -23,8 +25,7 @@ function member(id: string, options: Partial<MembershipOptions> = {}) {
   const time = new RedisTime(clock, 0);
   const told = { rollbacks: [] as number[], jumps: [] as number[], failed: [] as unknown[] };
   const membership = new Membership({
-    redis,
-    prefix: 'weir',
+    heartbeats: new RedisHeartbeats(redis, 'weir'),
     id,
     incarnation: `of-${id}`,
     clock,
@@ -53,9 +54,13 @@ function member(id: string, options: Partial<MembershipOptions> = {}) {
 
 /** An aggregator that beat last so long ago. */
 async function beatAgo(id: string, agoMs: number, incarnation = `of-${id}`): Promise<void> {
-  const [seconds] = await redis.time();
-  const last = Number(seconds) * 1_000 - agoMs;
+  const last = (await nowMs()) - agoMs;
   await redis.hset(KEY, id, `${incarnation} ${last - 60_000} ${last} 9`);
+}
+
+async function nowMs(): Promise<number> {
+  const [seconds, micros] = await redis.time();
+  return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
 }
 
 describe('the members', () => {
@@ -136,20 +141,73 @@ describe('an id', () => {
     await beatAgo('a', 1_000, 'of-somebody');
     const { membership, clock } = member('a');
     const refused = expect(membership.start()).rejects.toBeInstanceOf(SettingsError);
-    await eventually(() => clock.sleepingUntilMs.length > 0, { what: 'waiting for the other', everyMs: 1 });
-    await beatAgo('a', 0, 'of-somebody');
-    await clock.advance(1_000);
+    for (let beats = 1; beats <= 3; beats++) {
+      await eventually(() => clock.sleepingUntilMs.length > 0, { what: 'waiting for the other', everyMs: 1 });
+      await beatAgo('a', 900 - beats * 100, 'of-somebody');
+      await clock.advance(1_000);
+    }
     await refused;
     expect(await redis.hget(KEY, 'a')).toMatch(/^of-somebody /);
+  });
+
+  test('whose predecessor’s last words come late is free once they have come', async () => {
+    await beatAgo('a', 1_000, 'of-somebody');
+    const { membership, clock } = member('a');
+    const start = membership.start();
+    for (let waitedMs = 0; waitedMs < 7_000; waitedMs += 1_000) {
+      await eventually(() => clock.sleepingUntilMs.length > 0, { what: 'waiting for the other', everyMs: 1 });
+      if (waitedMs < 2_000) await beatAgo('a', 900 - waitedMs / 10, 'of-somebody');
+      await clock.advance(1_000);
+    }
+    await start;
+    expect(membership.incarnations).toEqual(['of-a']);
+  });
+
+  test('is not taken by a first beat that comes late, when somebody else has it', async () => {
+    const late = { id: 'a', incarnation: 'of-dead', startedMs: '', beat: 1, forgetAfterMs: 1e9, deadAfterMs: 5_000 };
+    const { membership, told, beat } = member('a');
+    await membership.start();
+    const standing = (await redis.hget(KEY, 'a'))!;
+    expect(await new RedisHeartbeats(redis, 'weir').beat({ ...late, standing: '' })).toMatchObject({ kind: 'taken' });
+    expect(await redis.hget(KEY, 'a')).toBe(standing);
+    await beat();
+    expect(told.failed).toEqual([]);
   });
 
   test('that another process took over while this one slept ends this one', async () => {
     const { membership, told, beat } = member('a');
     await membership.start();
-    await beatAgo('a', 0, 'of-somebody');
+    const now = await nowMs();
+    await redis.hset(KEY, 'a', `of-somebody ${now + 1} ${now + 1} 9`);
     await beat();
     expect(told.failed).toEqual([expect.any(SettingsError)]);
     expect(await redis.hget(KEY, 'a')).toMatch(/^of-somebody /);
+  });
+
+  test('stays with a process that sees the beat of a predecessor which came late', async () => {
+    const { membership, told, beat } = member('a');
+    await membership.start();
+    await beatAgo('a', 0, 'of-predecessor');
+    await beat();
+    expect(told.failed).toEqual([]);
+    expect(await redis.hget(KEY, 'a')).toMatch(/^of-a /);
+  });
+
+  test('is asked for again while Redis does not answer', async () => {
+    const heartbeats = new RedisHeartbeats(redis, 'weir');
+    const beat = heartbeats.beat.bind(heartbeats);
+    // The first beat arrives, and its answer is lost.
+    heartbeats.beat = async (said) => {
+      heartbeats.beat = beat;
+      await beat(said);
+      throw new RedisFault('redis-unreachable', 'gone', true, 'unknown');
+    };
+    const { membership, clock } = member('a', { heartbeats });
+    const start = membership.start();
+    await eventually(() => clock.sleepingUntilMs.length > 0, { what: 'the pause', everyMs: 1 });
+    await clock.advance(1_000);
+    await start;
+    expect(membership.ids).toEqual(['a']);
   });
 });
 

@@ -92,7 +92,7 @@ describe('publishing', () => {
 
   test('takes the last version of a sealed window: its final record is made of it', async () => {
     const { it, version } = await withWindow();
-    await it.store.seal(WINDOW, 0, 0);
+    await it.seal(WINDOW, 0, 0);
     expect(await it.store.publish(WINDOW, version, TOTALS)).toBe(true);
   });
 });
@@ -101,16 +101,30 @@ describe('sealing', () => {
   test('is too early before it is due, by Redis’s clock', async () => {
     const { it } = await withWindow();
     const before = await it.snapshot();
-    expect(await it.store.seal(WINDOW, (await time()) + 60_000, 0)).toBe('early');
+    expect(await it.seal(WINDOW, (await time()) + 60_000, 0)).toBe('early');
     expect(await it.snapshot()).toEqual(before);
-    expect(await it.store.seal(WINDOW, (await time()) - 1, 0)).toBe('sealed');
+    expect(await it.seal(WINDOW, (await time()) - 1, 0)).toBe('sealed');
+  });
+
+  test('is refused where the partition was emptied since it was looked at, or never had anything', async () => {
+    const { it } = await withWindow();
+    const seal = (seed: string) => it.store.seal(WINDOW, { dueMs: 0, foldedMs: 0, seed });
+    const { seed } = (await it.store.observe('?'))!;
+    expect(await seal('0123456789abcdef')).toBe('changed');
+    await redis.flushall();
+    expect(await seal(seed)).toBe('changed');
+    const view = (await it.store.observe(''))!;
+    expect(view.seed).toMatch(/^[0-9a-f]{16}$/);
+    expect(view.seed).not.toBe(seed);
+    expect(await seal('')).toBe('changed');
+    expect(await seal(view.seed)).toBe('sealed');
   });
 
   test('is behind while an entry appended before is not delivered, or not folded', async () => {
     const { it, process } = await withWindow();
     await it.append([at(2)]);
     const folded = (await time()) + 1;
-    const seal = () => it.store.seal(WINDOW, 0, folded);
+    const seal = () => it.seal(WINDOW, 0, folded);
     expect(await seal()).toBe('behind');
     const [entry] = await it.deliver();
     expect(await seal()).toBe('behind');
@@ -124,7 +138,7 @@ describe('sealing', () => {
     await redis.xadd(it.keys.stream, `${folded}-0`, 'b', 'x');
     await it.deliver('a', 1);
     await redis.xadd(it.keys.stream, `${folded + 1}-0`, 'b', 'x');
-    expect(await it.store.seal(WINDOW, 0, folded)).toBe('sealed');
+    expect(await it.seal(WINDOW, 0, folded)).toBe('sealed');
   });
 
   test('looks at the oldest pending entry, whoever has it', async () => {
@@ -133,33 +147,33 @@ describe('sealing', () => {
     const folded = (await time()) + 1;
     await redis.xadd(it.keys.stream, `${folded + 5}-0`, 'b', 'x', 't', '1', 'n', '1', 'd', 'x\n');
     await it.deliver('busy');
-    expect(await it.store.seal(WINDOW, 0, folded)).toBe('behind');
+    expect(await it.seal(WINDOW, 0, folded)).toBe('behind');
     await process.fold(old);
-    expect(await it.store.seal(WINDOW, 0, folded)).toBe('sealed');
+    expect(await it.seal(WINDOW, 0, folded)).toBe('sealed');
   });
 
   test('is behind where the stream has no group that could have folded it', async () => {
     const { it } = await withWindow();
     await redis.xgroup('DESTROY', it.keys.stream, CONSUMER_GROUP);
     await redis.xgroup('CREATE', it.keys.stream, 'somebody else', '$');
-    expect(await it.store.seal(WINDOW, 0, 0)).toBe('behind');
+    expect(await it.seal(WINDOW, 0, 0)).toBe('behind');
   });
 
   test('needs no stream in a partition that never had one', async () => {
     const it = new PartitionLab(redis);
-    expect(await it.store.seal(WINDOW, 0, await time())).toBe('sealed');
+    expect(await it.seal(WINDOW, 0, await time())).toBe('sealed');
   });
 
   test('is for good: a second time says so whatever the time', async () => {
     const { it } = await withWindow();
-    await it.store.seal(WINDOW, 0, 0);
+    await it.seal(WINDOW, 0, 0);
     await it.append([at(2)]);
-    expect(await it.store.seal(WINDOW, (await time()) + 60_000, (await time()) + 60_000)).toBe('sealed');
+    expect(await it.seal(WINDOW, (await time()) + 60_000, (await time()) + 60_000)).toBe('sealed');
   });
 
   test('makes later folds see the window’s events as late, and no other window’s', async () => {
     const { it, process } = await withWindow();
-    await it.store.seal(WINDOW, 0, 0);
+    await it.seal(WINDOW, 0, 0);
     await process.fold(await it.entry([at(0), at(2), at(0, { sec: WINDOW - 1 }), at(0, { sec: WINDOW + 60 })]));
     expect(await it.counters()).toMatchObject({ counted: 4, 'dead:late': 2 });
   });
@@ -167,8 +181,8 @@ describe('sealing', () => {
   test('remembers windows apart across the border of a chunk of bits', async () => {
     const it = await lab();
     const border = 4_096 * 60 * 6_000;
-    await it.store.seal(border, 0, 0);
-    await it.store.seal(border - 120, 0, 0);
+    await it.seal(border, 0, 0);
+    await it.seal(border - 120, 0, 0);
     const starts = [-180, -120, -60, 0, 60].map((sec) => border + sec);
     const { windows } = await it.store.readWindows(
       starts.map((startSec) => ({ startSec, version: { length: 0, nonce: '' } })),
@@ -192,7 +206,7 @@ describe('freeing a window’s state', () => {
   test.each([16, 50, 100_000])('leaves nothing of it but the seal, with chunks of %d bytes', async (chunkBytes) => {
     const { it, version } = await withWindow({ chunkBytes });
     await it.store.publish(WINDOW, version, TOTALS);
-    await it.store.seal(WINDOW, 0, 0);
+    await it.seal(WINDOW, 0, 0);
     expect(await it.store.drop(WINDOW)).toBe('dropped');
     const left = [...(await it.snapshot()).keys()].map((name) => name.slice(it.keys.base.length)).sort();
     expect(left).toEqual(['counters', `sealed:${Math.floor(WINDOW / 60 / 4_096)}`, 'seed', 'stamp', 'stream']);
@@ -204,7 +218,7 @@ describe('freeing a window’s state', () => {
   test('leaves other windows as they are, and tells observers', async () => {
     const { it, process } = await withWindow();
     await process.fold(await it.entry([at(0, { sec: WINDOW + 60 })]));
-    await it.store.seal(WINDOW, 0, 0);
+    await it.seal(WINDOW, 0, 0);
     const { stamp } = (await it.store.observe(''))!;
     await it.store.drop(WINDOW);
     expect([...(await it.store.observe(stamp))!.open.keys()]).toEqual([WINDOW + 60]);
@@ -213,7 +227,7 @@ describe('freeing a window’s state', () => {
 
   test('makes room for another old window', async () => {
     const { it, process } = await withWindow({ maxOldWindows: 1 });
-    await it.store.seal(WINDOW, 0, 0);
+    await it.seal(WINDOW, 0, 0);
     await it.store.drop(WINDOW);
     expect(await it.store.readWindows([], 0)).toMatchObject({ openOldWindows: 0 });
     await process.memory.begin();
@@ -260,7 +274,7 @@ test('what frees memory works when Redis has none left', async () => {
   const finals = new RedisFinalStore(redis, it.options.prefix);
   await outOfMemory(async () => {
     expect(await it.store.publish(WINDOW, version, TOTALS)).toBe(true);
-    expect(await it.store.seal(WINDOW, 0, 0)).toBe('sealed');
+    expect(await it.seal(WINDOW, 0, 0)).toBe('sealed');
     expect(await finals.store(WINDOW, TOTALS)).toBe(true);
     expect(await it.store.drop(WINDOW)).toBe('dropped');
     expect(await it.store.trim()).toBe(1);

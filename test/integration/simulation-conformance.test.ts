@@ -271,9 +271,21 @@ class Sequence {
     const id = random.pick(['0-0', ...this.entries.keys()]);
     const foldedMs = random.pick([0, 0, Number(id.split('-')[0]) + random.integer(0, 1), 9e15]);
     const dueMs = random.pick([0, 0, 9e15]);
-    if (random.chance(0.5)) await this.both('seal', (side) => side.store.seal(start, dueMs, foldedMs));
-    else await this.both('drop', (side) => side.store.drop(start));
+    if (random.chance(0.5)) {
+      const seen = random.chance(0.9);
+      await this.both('seal', async (side) => {
+        const { seed } = await side.store.readWindows([], 0);
+        return side.store.seal(start, { dueMs, foldedMs, seed: seen && seed !== undefined ? seed : '' });
+      });
+      await this.agreeOnSeed();
+    } else await this.both('drop', (side) => side.store.drop(start));
     await this.both('meta', (side) => side.store.meta(start));
+  }
+
+  /** Each side draws a seed of its own where there was none; from here on they have the same. */
+  async agreeOnSeed(): Promise<void> {
+    const { seed } = await this.real.store.readWindows([], 0);
+    this.simulated.sim.partitions[0]!.seed = seed;
   }
 
   async write(): Promise<void> {
@@ -285,7 +297,7 @@ class Sequence {
       const begun = await this.both(
         'begin',
         (side) => side.books(who).begin(start, alive),
-        (intent) => (intent === 'busy' ? intent : (intent as WriteIntent).abandoned),
+        (intent) => (intent === 'busy' ? intent : this.seenOf(intent as WriteIntent)),
       );
       if (begun.real !== 'busy') {
         this.intents.push({ start, who, real: begun.real as WriteIntent, simulated: begun.simulated as WriteIntent });
@@ -309,6 +321,14 @@ class Sequence {
     );
   }
 
+  /** Tokens are random: which intent it was is what must agree. */
+  seenOf({ abandoned, lastWrite }: WriteIntent) {
+    const last = this.intents.findIndex(({ real, simulated }) =>
+      [real.token, simulated.token].includes(lastWrite ?? ''),
+    );
+    return { abandoned, lastWrite: last, told: lastWrite !== undefined };
+  }
+
   async finals(): Promise<void> {
     const { random } = this;
     const start = random.pick(this.starts);
@@ -327,12 +347,20 @@ class Sequence {
     const { random } = this;
     const id = random.pick(['x', 'y']);
     const incarnation = random.pick(['one', 'two']);
-    const started = random.pick(['', '1000']);
+    const started = random.pick(['', '1000', String(Number.MAX_SAFE_INTEGER)]);
     const deadMs = random.pick([0, 3_600_000]);
     const beat = random.integer(1, 9);
-    await this.both('heartbeat', (side) => side.heartbeat({ id, incarnation, started, beat, forgetMs: 1e12, deadMs }));
+    const stands = random.chance(0.5);
+    const said = { id, incarnation, beat, startedMs: started, forgetAfterMs: 1e12, deadAfterMs: deadMs };
+    await this.both('heartbeat', async ({ heartbeats }) =>
+      heartbeats.beat({ ...said, standing: stands ? await heartbeats.standing(id) : '' }),
+    );
+    if (random.chance(0.1)) await this.both('sign off', ({ heartbeats }) => heartbeats.signOff(id));
     const drained = random.pick(['', '2000']);
-    await this.both('report', (side) => side.report({ id, incarnation, started, drained, deadMs }));
+    const reported = { id, incarnation, started, drained, deadMs };
+    await this.both('report', async (side) =>
+      side.report({ ...reported, standing: stands ? await side.relayField(id) : '' }),
+    );
   }
 }
 

@@ -1,20 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { RedisEntrySource } from '@weir/aggregator/entry-source';
 import { RedisFinalStore } from '@weir/aggregator/store/final-store';
+import { type Heartbeats, RedisHeartbeats } from '@weir/aggregator/store/heartbeats';
 import type { PartitionStoreOptions } from '@weir/aggregator/store/partition-store';
 import { RedisPartitionStore } from '@weir/aggregator/store/redis-partition-store';
 import { RedisSinkBooks } from '@weir/aggregator/store/sink-books';
-import { aggregatorsKey, partitionKeys, relaysKey } from '@weir/common/keys';
+import { partitionKeys, relaysKey } from '@weir/common/keys';
 import { Script } from '@weir/common/redis';
 import { RedisFault } from '@weir/common/redis-fault';
 import { appendBatch, probe } from '@weir/relay/append-script';
 import type { JournalBatch } from '@weir/relay/journal';
 import type { Redis } from 'ioredis';
 import type { Caller } from '../simulation/connection.ts';
-import { SimEntrySource, SimFinalStore, SimPartitionStore, SimSinkBooks } from '../simulation/ports.ts';
+import { SimEntrySource, SimFinalStore, SimHeartbeats, SimPartitionStore, SimSinkBooks } from '../simulation/ports.ts';
 import { Random } from '../simulation/random.ts';
 import { NOTHING_LEFT_OUT } from '../simulation/redis/checks.ts';
-import { type Beat, heartbeat, type Report, report } from '../simulation/redis/shared-scripts.ts';
+import { type Report, report } from '../simulation/redis/shared-scripts.ts';
 import { SimRedis } from '../simulation/redis/sim-redis.ts';
 import { World } from '../simulation/world.ts';
 
@@ -29,7 +30,8 @@ export interface Side {
   books(incarnation: string): RedisSinkBooks | SimSinkBooks;
   append(incarnation: string, batch: JournalBatch | undefined, afterGap: boolean): Promise<unknown>;
   readNew(consumer: string, count: number): Promise<unknown>;
-  heartbeat(beat: Beat): Promise<unknown>;
+  heartbeats: Heartbeats;
+  relayField(id: string): Promise<string>;
   report(said: Report): Promise<unknown>;
 }
 
@@ -39,7 +41,6 @@ const scriptAt = (path: string) => new Script(readFileSync(new URL(`../../packag
 
 export function realSide(redis: Redis, reader: Redis, options: PartitionStoreOptions): Side {
   const keys = partitionKeys(options.prefix, 0);
-  const beats = scriptAt('aggregator/src/heartbeat.lua');
   const reports = scriptAt('relay/src/report.lua');
   // One per consumer: each listens to its connection for as long as that lives.
   const sources = ['a', 'b'].map(
@@ -72,19 +73,10 @@ export function realSide(redis: Redis, reader: Redis, options: PartitionStoreOpt
       return { appended, last, redisMs: appended ? Number(entryId.split('-')[0]) : redisMs };
     },
     readNew: (consumer, count) => source(consumer).readNew(count, 1),
-    heartbeat: async ({ id, incarnation, started, beat, forgetMs, deadMs }) => {
-      const args = [id, incarnation, started, beat, forgetMs, deadMs];
-      const [kind, nowMs, previous, ...rest] = (await beats.run(redis, [aggregatorsKey(options.prefix)], args)) as [
-        Buffer,
-        number,
-        ...Buffer[],
-      ];
-      const fields = rest.map(String);
-      const members = new Map(fields.flatMap((field, i) => (i % 2 === 0 ? [[field, fields[i + 1]!] as const] : [])));
-      return { kind: String(kind), nowMs, previous: String(previous), members };
-    },
-    report: async ({ id, incarnation, started, drained, deadMs }) => {
-      const args = [id, incarnation, started, drained, deadMs];
+    heartbeats: new RedisHeartbeats(redis, options.prefix),
+    relayField: async (id) => (await redis.hget(relaysKey(options.prefix), id)) ?? '',
+    report: async ({ id, incarnation, started, drained, deadMs, standing }) => {
+      const args = [id, incarnation, started, drained, deadMs, standing];
       const [kind, nowMs, previous] = (await reports.run(redis, [relaysKey(options.prefix)], args)) as [
         Buffer,
         number,
@@ -142,7 +134,8 @@ export function simulatedSide(options: PartitionStoreOptions): Side & { sim: Sim
       await reading.unblock();
       return found;
     },
-    heartbeat: async (beat) => heartbeat(sim.shared, beat, sim.nowMs),
+    heartbeats: new SimHeartbeats(at, sim),
+    relayField: async (id) => sim.shared.relays.get(id) ?? '',
     report: async (said) => report(sim.shared, said, sim.nowMs),
   };
 }

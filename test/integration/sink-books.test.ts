@@ -83,6 +83,22 @@ describe('a write', () => {
     expect(await books('bbbbbbbbbbbbbbbb', 'az2').begin(WINDOW, BOTH)).not.toBe('busy');
   });
 
+  test('tells whose write ended last: settled, given up or confirmed, but not cancelled', async () => {
+    expect((await begun(a())).lastWrite).toBeUndefined();
+    const first = await begun(a());
+    await a().confirm(WINDOW, first, versions());
+    const second = await begun(b());
+    expect(second.lastWrite).toBe(first.token);
+    await b().cancel(WINDOW, second);
+    const third = await begun(b());
+    expect(third.lastWrite).toBe(first.token);
+    await b().settle(WINDOW, third);
+    const fourth = await begun(a());
+    expect(fourth.lastWrite).toBe(third.token);
+    await a().abandon(WINDOW, fourth);
+    expect((await begun(a())).lastWrite).toBe(fourth.token);
+  });
+
   test('that was cancelled, because nothing was sent, leaves no trace', async () => {
     await a().confirm(WINDOW, await begun(a()), versions());
     const before = await fields();

@@ -42,6 +42,7 @@ export class Connection implements Caller {
   #usableFromMs = 0;
   #arrivesMs = 0;
   #losses = 0;
+  #onLost: () => void = () => undefined;
 
   constructor(process: SimProcess, redis: SimRedis, faults: Faults) {
     this.#process = process;
@@ -54,6 +55,11 @@ export class Connection implements Caller {
   /** How often it was lost, as far as the process has noticed. */
   get losses(): number {
     return this.#losses;
+  }
+
+  /** When the process notices. */
+  onLost(then: () => void): void {
+    this.#onLost = then;
   }
 
   call<T>(name: string, command: Command<T>): Promise<T> {
@@ -115,6 +121,7 @@ export class Connection implements Caller {
     this.#process.deliver(world.random.between(0, 20), () => {
       this.#broken = false;
       this.#losses++;
+      this.#onLost();
       this.#usableFromMs = world.nowMs + world.random.between(0, RECONNECT_MS);
       this.#arrivesMs = 0;
       const flights = this.#flights;

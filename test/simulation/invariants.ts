@@ -86,6 +86,7 @@ export function finalFault(simulation: Simulation): string | undefined {
       tracesLeft(simulation) ??
       unkeptBatch(simulation) ??
       lostEvent(simulation) ??
+      buriedResend(simulation) ??
       wrongSink(simulation)
     );
   } catch (error) {
@@ -141,6 +142,31 @@ function lostEvent(simulation: Simulation): string | undefined {
     }
     return windows;
   });
+  return undefined;
+}
+
+/**
+ * What Redis lost and got again from a relay that lives is not late on that account: no window of before is sealed until
+ * its relays have said, since Redis went back, that all is there again.
+ */
+function buriedResend({ redis, appended, relaysEver, rolledBackMs, counted }: Simulation): string | undefined {
+  const alive = new Set(relaysEver.filter(({ process }) => process.alive).map(({ incarnation }) => incarnation));
+  for (const [partition, state] of redis.partitions.entries()) {
+    const inTime = new Set<string>();
+    for (const batch of appended.values()) {
+      if (batch.partition !== partition || batch.atMs >= rolledBackMs || !alive.has(batch.incarnation)) continue;
+      for (const line of linesOf(batch.lines)) inTime.add(line);
+    }
+    const told = new Set(counted[partition]!.flatMap(({ lines }) => [...lines]));
+    for (const { reason, lines } of state.dead) {
+      if (reason !== 'late') continue;
+      for (const line of linesOf(lines)) {
+        const [startSec] = startsOf(Buffer.from(`${line}\n`));
+        if ((state.sealed.get(startSec!) ?? 0) <= rolledBackMs || told.has(line) || !inTime.has(line)) continue;
+        return `partition ${partition} buried as late what Redis had lost and a relay sent again: ${line}`;
+      }
+    }
+  }
   return undefined;
 }
 

@@ -21,6 +21,9 @@ export const WHERE: Record<Check, Focus> = {
     sendingMs: 20_000,
   },
   'folded-before-seal': { kind: 'whole' },
+  'seed-before-seal': { kind: 'whole', rollbacks: 2 },
+  'epoch-before-seal': { kind: 'whole', rollbacks: 2 },
+  'asked-anew': { kind: 'whole', rollbacks: 2 },
   'read-back': { kind: 'whole', rollbacks: 2 },
   'final-after-partitions': {
     kind: 'whole',
@@ -43,6 +46,7 @@ const FROM: Partial<Record<Check, number>> = {
   verdict: 170,
   'final-after-partitions': 530,
   intent: 320,
+  'asked-anew': 1_900,
 };
 
 /** Runs schedules without a check until one breaks a guarantee; undefined when none of them does. */

@@ -2,6 +2,7 @@ import type { EntrySource, IdlePage, ReadEntry } from '@weir/aggregator/entry-so
 import type { FoldPlan } from '@weir/aggregator/fold-plan';
 import type { Version } from '@weir/aggregator/log-codec';
 import type { FinalStore, FinalsView } from '@weir/aggregator/store/final-store';
+import type { Beat, Heartbeats } from '@weir/aggregator/store/heartbeats';
 import type { FoldReply, KnownLog, PartitionStore } from '@weir/aggregator/store/partition-store';
 import type { SinkBooks, WriteIntent } from '@weir/aggregator/store/sink-books';
 import type { Caller } from './connection.ts';
@@ -17,7 +18,7 @@ export class SimPartitionStore implements PartitionStore {
   readonly #redis: SimRedis;
   readonly #onFreed: (startSec: number) => void;
 
-  /** `onFreed` hears of totals that were asked for when the window's state was freed already. */
+  /** `onFreed` hears of answers that were given when the window's state was freed already. */
   constructor(
     connection: Caller,
     redis: SimRedis,
@@ -50,11 +51,13 @@ export class SimPartitionStore implements PartitionStore {
     );
   }
 
-  publishedTotals(startSec: number) {
-    return this.#call('totals', (_, { totals, dropped }) => {
-      if (dropped.has(startSec)) this.#onFreed(startSec);
-      return totals.get(startSec);
+  async publishedTotals(startSec: number) {
+    const { blob, freed } = await this.#call('totals', (_, { totals, dropped }) => {
+      return { blob: totals.get(startSec), freed: dropped.has(startSec) };
     });
+    // Only where the answer arrived: a command that is carried out late has no reader any more.
+    if (freed) this.#onFreed(startSec);
+    return blob;
   }
 
   meta(startSec: number) {
@@ -65,10 +68,16 @@ export class SimPartitionStore implements PartitionStore {
     return this.#call('observe', (_, state) => scripts.observe(state, stamp));
   }
 
-  seal(startSec: number, dueMs: number, foldedMs: number) {
-    return this.#call('seal', ({ nowMs, without }, state) =>
-      scripts.seal(state, startSec, { dueMs, foldedMs, nowMs, without }),
-    );
+  seal(startSec: number, sealing: { dueMs: number; foldedMs: number; seed: string }) {
+    return this.#call('seal', (redis, state) => {
+      const { nowMs, without } = redis;
+      return scripts.seal(state, startSec, {
+        ...sealing,
+        nowMs,
+        without,
+        fresh: { seed: redis.seed(), stamp: redis.stamp() },
+      });
+    });
   }
 
   drop(startSec: number) {
@@ -278,5 +287,37 @@ export class SimSinkBooks implements SinkBooks {
 
   #call<T>(name: string, run: (state: shared.SharedState, redis: SimRedis) => T): Promise<T> {
     return this.#connection.call(name, (answer) => answer(run(this.#redis.shared, this.#redis)));
+  }
+}
+
+export class SimHeartbeats implements Heartbeats {
+  readonly #connection: Caller;
+  readonly #redis: SimRedis;
+
+  constructor(connection: Caller, redis: SimRedis) {
+    this.#connection = connection;
+    this.#redis = redis;
+  }
+
+  standing(id: string) {
+    return this.#call('who has the id', ({ aggregators }) => aggregators.get(id) ?? '');
+  }
+
+  nowMs() {
+    return this.#call('time', () => this.#redis.nowMs);
+  }
+
+  beat(said: Beat) {
+    return this.#call('heartbeat', (state) => shared.heartbeat(state, said, this.#redis.nowMs));
+  }
+
+  signOff(id: string) {
+    return this.#call('sign off', ({ aggregators }) => {
+      aggregators.delete(id);
+    });
+  }
+
+  #call<T>(name: string, run: (state: shared.SharedState) => T): Promise<T> {
+    return this.#connection.call(name, (answer) => answer(run(this.#redis.shared)));
   }
 }

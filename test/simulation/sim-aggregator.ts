@@ -1,4 +1,5 @@
 import { Folder } from '@weir/aggregator/folder';
+import { Membership } from '@weir/aggregator/membership';
 import { PartitionMemory } from '@weir/aggregator/partition-memory';
 import { PartitionWorker } from '@weir/aggregator/partition-worker';
 import { Publisher } from '@weir/aggregator/publisher';
@@ -7,10 +8,9 @@ import { RedisTime } from '@weir/common/clock';
 import { silentLogger } from '@weir/common/logger';
 import { Connection } from './connection.ts';
 import type { Faults } from './faults.ts';
-import { SimEntrySource, SimPartitionStore } from './ports.ts';
+import { SimEntrySource, SimHeartbeats, SimPartitionStore } from './ports.ts';
 import type { SimRedis } from './redis/sim-redis.ts';
 import { EPOCH_MS, type Scenario, TIMES } from './scenario.ts';
-import { SimMembership } from './sim-membership.ts';
 import { SimProcess } from './sim-process.ts';
 import type { SimDatabase } from './sim-sink.ts';
 import { WindowLife } from './window-life.ts';
@@ -38,7 +38,7 @@ export class SimAggregator {
   readonly #options: SimAggregatorOptions;
   readonly #incarnation: string;
   readonly #commands: Connection;
-  readonly #membership: SimMembership;
+  readonly #membership: Membership;
   readonly #stores: readonly SimPartitionStore[];
   readonly #life: WindowLife | undefined;
   readonly #workers = new Map<number, { stop: () => Promise<void> }>();
@@ -50,15 +50,21 @@ export class SimAggregator {
     this.#incarnation = world.random.hex();
     this.#commands = new Connection(this.process, redis, faults);
     const time = new RedisTime(this.process.clock, EPOCH_MS + world.nowMs);
-    this.#membership = new SimMembership({
-      process: this.process,
-      connection: this.#commands,
-      redis,
+    const { clock } = this.process;
+    this.#membership = new Membership({
+      heartbeats: new SimHeartbeats(this.#commands, redis),
       id,
       incarnation: this.#incarnation,
+      clock,
       time,
       onRollback: (nowMs) => this.#life?.onRollback(nowMs),
+      onClockJump: () => world.violate('a clock jumped that did not'),
+      // Nobody else lives under this id, so whoever is told so goes for nothing.
+      fail: (error) => this.process.judge(error),
+      logger: silentLogger,
+      times: TIMES,
     });
+    this.#membership.start().catch((error) => this.process.judge(error));
     this.#stores = Array.from(
       { length: scenario.partitions },
       (_, partition) => new SimPartitionStore(this.#commands, redis, partition),

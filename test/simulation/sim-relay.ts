@@ -53,6 +53,11 @@ export class SimRelay {
       nowMs: () => this.#time.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
     });
+    if (!redis.without.has('asked-anew')) {
+      this.#appends.onLost(() => {
+        for (const lane of this.lanes) lane.disconnected();
+      });
+    }
     this.lanes.forEach((lane, partition) => void this.#drive(lane, partition));
     this.process.repeat(TIMES.beatEveryMs, () => this.#report());
   }
@@ -122,7 +127,8 @@ export class SimRelay {
   }
 
   async #report(): Promise<void> {
-    if (this.#startedMs === '' && (await this.#predecessorLives())) return;
+    const standing = this.#startedMs === '' ? await this.#standing() : '';
+    if (standing === undefined) return;
     const sentMs = this.process.clock.monotonicMs();
     const drainedMs = this.lanes.reduce<number | undefined>((least, { drainedMs }) => {
       return least === undefined || drainedMs === undefined ? undefined : Math.min(least, drainedMs);
@@ -133,20 +139,26 @@ export class SimRelay {
       started: this.#startedMs,
       drained: drainedMs === undefined ? '' : String(drainedMs),
       deadMs: TIMES.deadAfterMs,
+      standing,
     };
-    const { kind, nowMs } = await this.#commands.call<ReturnType<typeof report>>('report', (answer) =>
+    const { kind, nowMs } = await this.#appends.call<ReturnType<typeof report>>('report', (answer) =>
       answer(report(this.#redis.shared, said, this.#redis.nowMs)),
     );
     this.#time.observe(nowMs, this.process.clock.monotonicMs() - sentMs);
-    if (kind === 'taken') this.process.crash();
+    if (kind === 'taken') {
+      if (this.#startedMs !== '') this.process.world.violate(`${this.#id} is told that its id is taken`);
+      return;
+    }
     if (this.#startedMs === '') this.#startedMs = String(nowMs);
   }
 
-  /** Asked before the first report: the id may have been in use a moment ago. */
-  async #predecessorLives(): Promise<boolean> {
-    const [field, nowMs] = await this.#commands.call<[string | undefined, number]>('who has the id', (answer) =>
+  /** What stands under the id before the first report; undefined while somebody may live under it. */
+  async #standing(): Promise<string | undefined> {
+    const [field = '', nowMs] = await this.#commands.call<[string | undefined, number]>('who has the id', (answer) =>
       answer([this.#redis.shared.relays.get(this.#id), this.#redis.nowMs]),
     );
-    return field !== undefined && nowMs - Number(field.split(' ')[2]) <= TIMES.deadAfterMs;
+    const [incarnation, , lastMs] = field.split(' ');
+    const dead = field === '' || incarnation === this.incarnation || nowMs - Number(lastMs) > TIMES.deadAfterMs;
+    return dead ? field : undefined;
   }
 }

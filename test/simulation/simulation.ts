@@ -56,11 +56,13 @@ export class Simulation {
   /** Those that died, too. */
   readonly relaysEver: SimRelay[] = [];
   readonly databases: readonly SimDatabase[];
-  /** Every batch that was ever appended, whatever Redis knows of it today. */
+  /** Every batch that was ever appended, whatever Redis knows of it today; as it was the first time. */
   readonly appended = new Map<string, AppendedBatch>();
   /** Filled in at the end, by partition. */
   counted: CountedWindow[][] = [];
   rollbacks = 0;
+  /** By Redis's clock: when it last went back. */
+  rolledBackMs = Number.NEGATIVE_INFINITY;
   readonly #aggregators: SimAggregator[] = [];
   readonly #snapshots: Snapshot[];
 
@@ -71,7 +73,9 @@ export class Simulation {
     world.say(() => JSON.stringify(this.scenario));
     const { partitions, store } = this.scenario;
     this.redis = new SimRedis(world, { partitions, store, without, epochMs: EPOCH_MS });
-    this.redis.onAppend((name, batch) => this.appended.set(name, batch));
+    this.redis.onAppend((name, batch) => {
+      if (!this.appended.has(name)) this.appended.set(name, batch);
+    });
     this.redis.onStep(() => {
       const fault = booksFault(this);
       if (fault) world.violate(fault);
@@ -176,6 +180,7 @@ export class Simulation {
     const { world, redis } = this;
     const { random } = world;
     this.rollbacks++;
+    this.rolledBackMs = redis.nowMs;
     for (const database of this.databases) database.rolledBack();
     if (random.chance(0.3)) {
       world.say(() => 'FLUSHALL');

@@ -1,5 +1,6 @@
 import { Flusher } from '@weir/aggregator/flusher';
 import { HeldCache } from '@weir/aggregator/held-cache';
+import type { Membership } from '@weir/aggregator/membership';
 import { Observer } from '@weir/aggregator/observer';
 import { holdsFlushes } from '@weir/aggregator/rollback-hold';
 import { parseRelayReport, type RelayReport } from '@weir/aggregator/seal-plan';
@@ -13,7 +14,6 @@ import { SimFinalStore, SimPartitionStore, SimSinkBooks } from './ports.ts';
 import type { Without } from './redis/checks.ts';
 import { TIMES } from './scenario.ts';
 import type { SimAggregatorOptions } from './sim-aggregator.ts';
-import type { SimMembership } from './sim-membership.ts';
 import type { SimProcess } from './sim-process.ts';
 import { type SimDatabase, SimSink } from './sim-sink.ts';
 
@@ -25,7 +25,7 @@ export interface WindowLifeOptions extends SimAggregatorOptions {
   process: SimProcess;
   commands: Connection;
   incarnation: string;
-  membership: SimMembership;
+  membership: Pick<Membership, 'owns' | 'incarnations'>;
   stores: readonly SimPartitionStore[];
   time: RedisTime;
 }
@@ -45,7 +45,8 @@ export class WindowLife {
     this.#options = options;
     this.#finals = new SimFinalStore(commands, redis);
     const fail = (error: unknown) => process.judge(error);
-    const shared = { stores, clock: process.clock, logger: silentLogger, fail, time };
+    const epoch = redis.without.has('epoch-before-seal') ? () => 0 : () => commands.losses;
+    const shared = { stores, clock: process.clock, epoch, logger: silentLogger, fail, time };
     const intervalMs = TIMES.loopMs;
     this.#observer = new Observer({ ...shared, finals: this.#finals, intervalMs });
     const newToken = () => process.world.random.hex();
@@ -98,6 +99,7 @@ export class WindowLife {
       ),
       windowSec,
       alive: () => membership.incarnations,
+      epoch: () => commands.losses,
       events: { wrote: () => undefined, shrunk: () => undefined, rejected: () => undefined },
     });
     return new Flusher({
@@ -196,6 +198,10 @@ class Believing extends HeldCache {
 
   override get(startSec: number): Map<string, number> | undefined {
     return super.get(startSec) ?? (this.#without.has('read-back') ? new Map() : undefined);
+  }
+
+  override isAsOf(startSec: number, token: string | undefined, epoch: number): boolean {
+    return this.#without.has('read-back') || super.isAsOf(startSec, token, epoch);
   }
 
   override delete(startSec: number): void {

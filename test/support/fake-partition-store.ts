@@ -6,6 +6,7 @@ import type {
   KnownLog,
   PartitionStore,
   PartitionView,
+  SealReply,
   WindowMeta,
   WindowReply,
   WindowsReply,
@@ -115,11 +116,17 @@ export class FakePartitionStore implements PartitionStore {
         { openedMs, published: this.published.get(startSec)?.version },
       ]),
     );
-    return { stamp: String(this.#stamp), open };
+    return { stamp: String(this.#stamp), seed: this.seed ?? '', open };
   }
 
-  async seal(startSec: number, dueMs: number, _foldedMs: number): Promise<'sealed' | 'early' | 'behind'> {
+  async seal(startSec: number, { dueMs, seed }: { dueMs: number; foldedMs: number; seed: string }): Promise<SealReply> {
     this.before('seal');
+    if (this.seed === undefined) {
+      this.seed = 'drawn by a seal';
+      this.#stamp++;
+      return 'changed';
+    }
+    if (seed !== this.seed) return 'changed';
     if (this.sealed.has(startSec)) return 'sealed';
     if (this.nowMs < dueMs) return 'early';
     if (this.sealAnswer === 'sealed') this.sealed.add(startSec);

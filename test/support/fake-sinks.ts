@@ -63,7 +63,10 @@ export class FakeSink implements Sink {
 
 /** Books in memory: one per sink, whoever writes. Ends of writes follow end-write.lua. */
 export class FakeBooks implements SinkBooks {
-  readonly windows = new Map<number, WindowBooks & { abandoned: boolean; intent: string | undefined }>();
+  readonly windows = new Map<
+    number,
+    WindowBooks & { abandoned: boolean; intent: string | undefined; lastWrite: string | undefined }
+  >();
   readonly log: string[] = [];
   busy = false;
   nowMs = 0;
@@ -83,7 +86,7 @@ export class FakeBooks implements SinkBooks {
     const window = this.of(startSec);
     window.abandoned ||= window.intent !== undefined;
     window.intent = String(++this.#tokens);
-    return { token: window.intent, abandoned: window.abandoned };
+    return { token: window.intent, abandoned: window.abandoned, lastWrite: window.lastWrite };
   }
 
   confirm(startSec: number, intent: WriteIntent, versions: ReadonlyMap<number, Version>): Promise<boolean> {
@@ -112,7 +115,9 @@ export class FakeBooks implements SinkBooks {
     this.#step('abandon');
     const window = this.of(startSec);
     window.abandoned = true;
-    if (window.intent === token) window.intent = undefined;
+    if (window.intent !== token) return;
+    window.intent = undefined;
+    window.lastWrite = token;
   }
 
   async finish(startSec: number, reason: 'settled' | 'given-up'): Promise<void> {
@@ -140,6 +145,7 @@ export class FakeBooks implements SinkBooks {
         done: false,
         abandoned: false,
         intent: undefined,
+        lastWrite: undefined,
       };
       this.windows.set(startSec, window);
     }
@@ -160,6 +166,7 @@ export class FakeBooks implements SinkBooks {
     }
     window.intent = undefined;
     window.abandoned = false;
+    window.lastWrite = token;
     apply(window);
     return true;
   }

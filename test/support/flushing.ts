@@ -23,7 +23,7 @@ export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeS
   const failed: unknown[] = [];
   const log: string[] = [];
   const fail = (error: unknown) => failed.push(error);
-  const observer = new Observer({ stores, finals, clock, intervalMs: 200, logger: silentLogger, fail });
+  const observer = new Observer({ stores, finals, clock, epoch: () => 0, intervalMs: 200, logger: silentLogger, fail });
   const held = new HeldCache(1_000);
   const none = () => undefined;
   const writer = new WindowWriter({
@@ -33,6 +33,7 @@ export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeS
     windowSec: 60,
     clock,
     alive: () => [],
+    epoch: () => 0,
     events: { wrote: none, shrunk: none, rejected: none },
     logger: silentLogger,
   });

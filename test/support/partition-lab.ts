@@ -3,7 +3,7 @@ import { type FoldItem, type FoldPlan, planFold, windowsTouched } from '@weir/ag
 import { Folder } from '@weir/aggregator/folder';
 import type { IdentityMode } from '@weir/aggregator/identity';
 import { PartitionMemory } from '@weir/aggregator/partition-memory';
-import type { PartitionStore, PartitionStoreOptions } from '@weir/aggregator/store/partition-store';
+import type { PartitionStore, PartitionStoreOptions, SealReply } from '@weir/aggregator/store/partition-store';
 import { RedisPartitionStore } from '@weir/aggregator/store/redis-partition-store';
 import { parseStreamEntry, type StreamEntry } from '@weir/common/batch';
 import { systemClock } from '@weir/common/clock';
@@ -108,6 +108,13 @@ export class PartitionLab {
     const made = new LabProcess(this, store, seed);
     await made.memory.begin();
     return made;
+  }
+
+  /** Seals a window as a sealer does that has just looked at the partition. */
+  async seal(startSec: number, dueMs: number, foldedMs: number): Promise<SealReply> {
+    const seed = (await this.redis.get(this.keys.seed)) ?? '';
+    const reply = await this.store.seal(startSec, { dueMs, foldedMs, seed });
+    return reply === 'changed' && seed === '' ? this.seal(startSec, dueMs, foldedMs) : reply;
   }
 
   async pendingIds(): Promise<string[]> {

@@ -9,7 +9,7 @@ import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { Metrics } from '@weir/common/metrics';
 import type { BuildContext, Daemon } from '@weir/common/program';
-import { openRedis } from '@weir/common/redis';
+import { connectionEpoch, openRedis } from '@weir/common/redis';
 import { passingFault } from '@weir/common/redis-fault';
 import { redisService } from '@weir/common/redis-service';
 import { type Service, ServiceGroup } from '@weir/common/service';
@@ -27,6 +27,7 @@ import { openSink } from './sinks/open-sink.ts';
 import type { Sink } from './sinks/sink.ts';
 import { parseSinkUrls } from './sinks/sink-url.ts';
 import { RedisFinalStore } from './store/final-store.ts';
+import { RedisHeartbeats } from './store/heartbeats.ts';
 import { RedisPartitionStore } from './store/redis-partition-store.ts';
 
 const CHUNK_BYTES = 64 * 1024 * 1024;
@@ -72,6 +73,7 @@ class Aggregator implements Service {
   readonly #registry = new Metrics();
   readonly #metrics: AggregatorMetrics;
   readonly #redis: Redis;
+  readonly #epoch: () => number;
   readonly #relays: RelayReports;
   readonly #membership: Membership;
   readonly #observer: Observer;
@@ -100,11 +102,12 @@ class Aggregator implements Service {
       name: `weir-aggregator/${id}`,
       onError: (error) => logger.debug({ err: error }, 'redis connection'),
     });
+    this.#epoch = connectionEpoch(this.#redis);
     this.#relays = new RelayReports(this.#redis, settings.prefix);
     this.#membership = this.#buildMembership();
     const stores = this.#buildStores();
     const finals = new RedisFinalStore(this.#redis, settings.prefix);
-    const shared = { stores, finals, clock: this.#clock, logger, fail };
+    const shared = { stores, finals, clock: this.#clock, epoch: this.#epoch, logger, fail };
     this.#observer = new Observer({ ...shared, intervalMs: OBSERVE_EVERY_MS });
     this.#flushers = this.#buildFlushers(sinks, shared);
     this.#sealer = this.#buildSealer(shared);
@@ -158,8 +161,7 @@ class Aggregator implements Service {
 
   #buildMembership(): Membership {
     return new Membership({
-      redis: this.#redis,
-      prefix: this.#settings.prefix,
+      heartbeats: new RedisHeartbeats(this.#redis, this.#settings.prefix),
       id: this.#id,
       incarnation: this.#incarnation,
       clock: this.#clock,
@@ -226,6 +228,7 @@ class Aggregator implements Service {
     return new Partitions({
       redisUrl: redis,
       commands: this.#redis,
+      epoch: this.#epoch,
       prefix,
       id: this.#id,
       incarnation: this.#incarnation,
@@ -296,6 +299,7 @@ interface SharedParts {
   stores: readonly RedisPartitionStore[];
   finals: RedisFinalStore;
   clock: Clock;
+  epoch: () => number;
   logger: Logger;
   fail: (error: unknown) => void;
 }

@@ -1,12 +1,12 @@
 import { ownerOf } from '@weir/common/assignment';
 import type { Clock, RedisTime } from '@weir/common/clock';
 import { SettingsError } from '@weir/common/errors';
-import { aggregatorsKey } from '@weir/common/keys';
+import { outwaitPredecessor } from '@weir/common/live-id';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
-import { passingFault, redisFault, redisTimeMs, Script } from '@weir/common/redis';
+import { passingFault } from '@weir/common/redis-fault';
 import type { Service } from '@weir/common/service';
-import type { Redis } from 'ioredis';
+import type { Heartbeats } from './store/heartbeats.ts';
 
 /**
  * Who is alive: every aggregator writes a heartbeat into Redis each second and reads everybody else's. From the ids that
@@ -14,8 +14,7 @@ import type { Redis } from 'ioredis';
  * is also noticed, within a second, that Redis lost data, and that another process took this id.
  */
 export interface MembershipOptions {
-  redis: Redis;
-  prefix: string;
+  heartbeats: Heartbeats;
   id: string;
   /** Random, of this process's start: 16 hex digits. */
   incarnation: string;
@@ -28,6 +27,13 @@ export interface MembershipOptions {
   /** Called with a SettingsError when another process took this id, or with a bug. */
   fail: (error: unknown) => void;
   logger: Logger;
+  times?: MembershipTimes;
+}
+
+export interface MembershipTimes {
+  beatEveryMs: number;
+  /** Without a heartbeat for this long an aggregator counts as dead. */
+  deadAfterMs: number;
 }
 
 export interface Member {
@@ -37,16 +43,15 @@ export interface Member {
   lastMs: number;
 }
 
-const HEARTBEAT = Script.beside(import.meta.url, 'heartbeat');
-const BEAT_EVERY_MS = 1_000;
-/** Without a heartbeat for this long an aggregator counts as dead. */
-export const DEAD_AFTER_MS = 5_000;
+export const MEMBERSHIP_TIMES: MembershipTimes = { beatEveryMs: 1_000, deadAfterMs: 5_000 };
 const FORGET_AFTER_MS = 24 * 3_600_000;
 const CLOCK_JUMP_MS = 5_000;
 
 export class Membership implements Service {
   readonly #options: MembershipOptions;
+  readonly #times: MembershipTimes;
   readonly #loop: Loop;
+  readonly #stopping = new AbortController();
   #members: Member[] = [];
   #startedMs = '';
   #beat = 0;
@@ -55,36 +60,38 @@ export class Membership implements Service {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#times = options.times ?? MEMBERSHIP_TIMES;
     this.#loop = new Loop({
       clock: options.clock,
-      intervalMs: BEAT_EVERY_MS,
-      runOnce: () => this.#heartbeat(),
+      intervalMs: this.#times.beatEveryMs,
+      runOnce: async () => {
+        if (!(await this.#heartbeat())) throw idTaken(options.id);
+      },
       onError: (error) => this.#onError(error),
     });
   }
 
   /** Waits for a crashed predecessor of this id to be forgotten; rejects with a SettingsError when it is alive. */
   async start(): Promise<void> {
-    await this.#outwaitPredecessor();
-    await this.#heartbeat();
-    await this.#loop.start();
+    while (!this.#stopping.signal.aborted && !(await this.#begin()));
+    if (!this.#stopping.signal.aborted) await this.#loop.start();
   }
 
   async stop(): Promise<void> {
+    this.#stopping.abort();
     await this.#loop.stop();
     if (this.#confirmedBeat === 0) return;
-    const { redis, prefix, id, logger } = this.#options;
+    const { heartbeats, id, logger } = this.#options;
     try {
-      // Others take over at once instead of after DEAD_AFTER_MS.
-      await redis.hdel(aggregatorsKey(prefix), id);
+      await heartbeats.signOff(id);
     } catch (error) {
-      logger.warn({ err: redisFault(error) }, 'could not sign off; others will notice within seconds');
+      logger.warn({ err: error }, 'could not sign off; others will notice within seconds');
     }
   }
 
   /** Whether Redis confirmed a heartbeat recently enough for others to count this process as alive. */
   get present(): boolean {
-    return this.#options.clock.monotonicMs() - this.#lastBeatAtMs < DEAD_AFTER_MS;
+    return this.#options.clock.monotonicMs() - this.#lastBeatAtMs < this.#times.deadAfterMs;
   }
 
   /** As of the last heartbeat, this process among them. Sorted by id. */
@@ -105,50 +112,62 @@ export class Membership implements Service {
     return ownerOf(key, this.ids) === this.#options.id;
   }
 
-  async #outwaitPredecessor(): Promise<void> {
-    const { redis, prefix, id, incarnation, clock, logger } = this.#options;
-    const read = async () => {
-      try {
-        return parseMember(id, (await redis.hget(aggregatorsKey(prefix), id)) ?? '');
-      } catch (error) {
-        throw redisFault(error);
-      }
-    };
-    const first = await read();
-    if (!first || first.incarnation === incarnation) return;
-    if ((await redisTimeMs(redis)) - first.lastMs > DEAD_AFTER_MS) return;
-    logger.info({ id }, 'this id was in use a moment ago; waiting whether it still is');
-    for (let waitedMs = 0; waitedMs < DEAD_AFTER_MS; waitedMs += BEAT_EVERY_MS) {
-      await clock.sleep(BEAT_EVERY_MS);
-      const now = await read();
-      if (!now) return;
-      if (now.incarnation !== first.incarnation || now.lastMs > first.lastMs) throw idTaken(id);
+  /**
+   * False where it has to be tried again: something changed since it was read, because somebody's last word came late or
+   * he is alive; or Redis did not answer, and perhaps has the beat.
+   */
+  async #begin(): Promise<boolean> {
+    try {
+      return await this.#heartbeat(await this.#outwaitPredecessor());
+    } catch (error) {
+      if (!passingFault(error)) throw error;
+      this.#onError(error);
+      await this.#options.clock.sleep(this.#times.beatEveryMs, this.#stopping.signal);
+      return false;
     }
   }
 
-  async #heartbeat(): Promise<void> {
-    const { redis, prefix, id, incarnation, clock, time, onClockJump } = this.#options;
+  /** Answers what stands under the id. */
+  async #outwaitPredecessor(): Promise<string> {
+    const { heartbeats, id, incarnation, clock, logger } = this.#options;
+    const outcome = await outwaitPredecessor({
+      read: () => heartbeats.standing(id),
+      parse: (text) => parseMember(id, text),
+      redisNowMs: () => heartbeats.nowMs(),
+      incarnation,
+      clock,
+      deadAfterMs: this.#times.deadAfterMs,
+      lookEveryMs: this.#times.beatEveryMs,
+      onWait: () => logger.info({ id }, 'this id was in use a moment ago; waiting whether it still is'),
+      stopping: this.#stopping.signal,
+    });
+    if (outcome === 'alive') throw idTaken(id);
+    return outcome.standing;
+  }
+
+  /** False when the id is another's. `standing`, at the first beat: what stood under the id. */
+  async #heartbeat(standing = ''): Promise<boolean> {
+    const { heartbeats, id, incarnation, clock, time, onClockJump } = this.#options;
+    const { deadAfterMs } = this.#times;
     const sentMs = clock.monotonicMs();
     const beat = ++this.#beat;
-    const reply = (await HEARTBEAT.run(
-      redis,
-      [aggregatorsKey(prefix)],
-      [id, incarnation, this.#startedMs, beat, FORGET_AFTER_MS, DEAD_AFTER_MS],
-    )) as [Buffer, number, Buffer, ...Buffer[]];
-    const nowMs = reply[1];
-    if (reply[0].toString() === 'taken') throw idTaken(id);
+    const said = { id, incarnation, startedMs: this.#startedMs, beat, standing };
+    const reply = await heartbeats.beat({ ...said, deadAfterMs, forgetAfterMs: FORGET_AFTER_MS });
+    if (reply.kind === 'taken') return false;
+    const { nowMs, previous, fields } = reply;
     this.#lastBeatAtMs = clock.monotonicMs();
     const jumpMs = time.observe(nowMs, this.#lastBeatAtMs - sentMs);
     if (Math.abs(jumpMs) > CLOCK_JUMP_MS) onClockJump(jumpMs);
-    this.#judgePrevious(reply[2].toString(), nowMs);
+    this.#judgePrevious(previous, nowMs);
     this.#confirmedBeat = beat;
     if (this.#startedMs === '') this.#startedMs = String(nowMs);
     const members: Member[] = [];
-    for (let i = 3; i < reply.length; i += 2) {
-      const member = parseMember(String(reply[i]), String(reply[i + 1]));
-      if (member && nowMs - member.lastMs < DEAD_AFTER_MS) members.push(member);
+    for (const [each, field] of fields) {
+      const member = parseMember(each, field);
+      if (member && nowMs - member.lastMs < deadAfterMs) members.push(member);
     }
     this.#members = members.sort((a, b) => (a.id < b.id ? -1 : 1));
+    return true;
   }
 
   /** A beat that Redis confirmed and no longer has means that Redis went back in time, perhaps to a predecessor's. */

@@ -14,6 +14,8 @@ export interface ObserverOptions {
   stores: readonly PartitionStore[];
   finals: FinalStore;
   clock: Clock;
+  /** Of the connection to Redis. */
+  epoch: () => number;
   intervalMs: number;
   logger: Logger;
   fail: (error: unknown) => void;
@@ -37,12 +39,13 @@ export class Observer implements Service {
   #finals: FinalsView = { stamp: '', storedMs: new Map() };
   #windows: ReadonlyMap<number, OpenWindow> = new Map();
   #generation = 0;
+  #epoch: number | undefined;
   /** Something was seen that `#windows` does not show yet; outlives a round that was interrupted after seeing it. */
   #unmerged = false;
 
   constructor(options: ObserverOptions) {
     this.#options = options;
-    this.#views = options.stores.map(() => ({ stamp: '', open: new Map() }));
+    this.#views = options.stores.map(() => ({ stamp: '', seed: '', open: new Map() }));
     this.#loop = new Loop({
       clock: options.clock,
       intervalMs: options.intervalMs,
@@ -68,6 +71,16 @@ export class Observer implements Service {
     return this.#generation;
   }
 
+  /** In which epoch all of this was looked at; undefined while it was not, since what was seen before was forgotten. */
+  get epoch(): number | undefined {
+    return this.#epoch;
+  }
+
+  /** '' where the partition has none yet. */
+  seed(partition: number): string {
+    return this.#views[this.#options.stores.findIndex((store) => store.partition === partition)]?.seed ?? '';
+  }
+
   get windows(): ReadonlyMap<number, OpenWindow> {
     return this.#windows;
   }
@@ -79,12 +92,16 @@ export class Observer implements Service {
 
   /** After Redis lost data stamps mean nothing: everything is looked at anew. */
   forget(): void {
+    this.#epoch = undefined;
     for (const view of this.#views) view.stamp = FORGOTTEN;
     this.#finals.stamp = FORGOTTEN;
   }
 
   async runOnce(): Promise<void> {
     const { stores, finals } = this.#options;
+    const epoch = this.#options.epoch();
+    // Stamps of another server's past mean nothing here, even where they are the same.
+    if (this.#epoch !== undefined && this.#epoch !== epoch) this.forget();
     const views = await Promise.all(stores.map((store, i) => store.observe(this.#views[i]!.stamp)));
     views.forEach((view, i) => {
       if (!view) return;
@@ -96,6 +113,7 @@ export class Observer implements Service {
       this.#finals = seen;
       this.#unmerged = true;
     }
+    if (this.#options.epoch() === epoch) this.#epoch = epoch;
     if (!this.#unmerged) return;
     this.#unmerged = false;
     this.#windows = this.#merge();

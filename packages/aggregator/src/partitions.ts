@@ -3,7 +3,7 @@ import type { Clock } from '@weir/common/clock';
 import { partitionKeys } from '@weir/common/keys';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
-import { connectRedis, openRedis } from '@weir/common/redis';
+import { connectionEpoch, connectRedis, openRedis } from '@weir/common/redis';
 import { passingFault } from '@weir/common/redis-fault';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import type { Redis } from 'ioredis';
@@ -30,6 +30,8 @@ import { Turns } from './turns.ts';
 export interface PartitionsOptions {
   redisUrl: string;
   commands: Redis;
+  /** Of `commands`. */
+  epoch: () => number;
   prefix: string;
   id: string;
   incarnation: string;
@@ -66,12 +68,9 @@ export class Partitions implements Service {
   readonly #options: PartitionsOptions;
   readonly #loop: Loop;
   readonly #running = new Map<number, Running>();
-  /** How often the shared connection was lost. */
-  #losses = 0;
 
   constructor(options: PartitionsOptions) {
     this.#options = options;
-    options.commands.on('close', () => this.#losses++);
     this.#loop = new Loop({
       clock: options.clock,
       intervalMs: CHECK_EVERY_MS,
@@ -123,8 +122,7 @@ export class Partitions implements Service {
     const { clock, logger, fail, times, metrics, windowMemoryBytes, membership, observer, commands } = this.#options;
     const { partition } = store;
     const reader = this.#openReader(partition);
-    let readerLosses = 0;
-    reader.on('close', () => readerLosses++);
+    const readerEpoch = connectionEpoch(reader);
     const memory = new PartitionMemory({ store, newSeed: () => randomBytes(8).toString('hex') });
     const turns = new Turns();
     const folder = this.#folder(store, memory);
@@ -152,7 +150,7 @@ export class Partitions implements Service {
       readBytes: READ_BYTES,
       maxDeliveries: MAX_DELIVERIES,
       alive: () => ({ consumers: membership.ids, incarnations: membership.incarnations }),
-      epoch: () => this.#losses + readerLosses,
+      epoch: () => this.#options.epoch() + readerEpoch(),
       events: {
         claimed: (entries) => metrics.claimed.inc(entries),
         lost: (entries) => metrics.lost.inc(entries),

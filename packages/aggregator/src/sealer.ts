@@ -23,6 +23,10 @@ import { decodeTotals, encodeTotals, sumTotals, type WindowTotals } from './tota
  *
  * Stopped between 1 and 3: the next round finds the bits set and goes on. Between 3 and 4: it finds the record and frees
  * the rest. A sum over half-freed state cannot become the record, for freeing begins only once the record stands.
+ *
+ * A seal cannot be taken back, so it must not rest on what an earlier Redis knew. Windows and seeds are seen first, then the
+ * relays are asked, then the bits are set: all on one connection, so that no restart or failover lies between, and only
+ * in partitions that still have the seed seen, so that no emptying does.
  */
 export interface SealerOptions {
   stores: readonly PartitionStore[];
@@ -31,6 +35,8 @@ export interface SealerOptions {
   books: readonly SinkBooks[];
   observer: Observer;
   clock: Clock;
+  /** Of the connection to Redis. */
+  epoch: () => number;
   time: RedisTime;
   times: SealTimes;
   finalKeepMs: number;
@@ -91,8 +97,9 @@ export class Sealer implements Service {
   }
 
   async runOnce(signal: AbortSignal): Promise<void> {
-    const { clock, observer, owns, time, times, relays, events } = this.#options;
-    if (clock.monotonicMs() < this.#pausedUntilMs) return;
+    const { clock, observer, owns, time, times, relays, events, epoch } = this.#options;
+    if (clock.monotonicMs() < this.#pausedUntilMs || observer.epoch !== epoch()) return;
+    const seeds = this.#seeds();
     const nowMs = time.nowMs();
     const due = [...observer.windows.values()]
       .filter(({ startSec, openedMs }) => nowMs >= sealDueMs(startSec, openedMs, times) && owns(`seal/${startSec}`))
@@ -104,7 +111,7 @@ export class Sealer implements Service {
         if (signal.aborted) return;
         const inTheWay = relaysInTheWay(reports, window, nowMs, times);
         if (inTheWay.length > 0) this.#waiting.set(window.startSec, inTheWay);
-        else await this.#seal(window, nowMs);
+        else await this.#seal(window, nowMs, seeds);
       }
     }
     events.waiting(this.#waiting.size);
@@ -114,16 +121,27 @@ export class Sealer implements Service {
     await this.#removeDone(nowMs, signal);
   }
 
-  async #seal(window: OpenWindow, nowMs: number): Promise<void> {
-    const { stores, finals, times, clock, events, logger } = this.#options;
+  #seeds(): ReadonlyMap<number, string> {
+    const { stores, observer } = this.#options;
+    return new Map(stores.map(({ partition }) => [partition, observer.seed(partition)]));
+  }
+
+  async #seal(window: OpenWindow, nowMs: number, seeds: ReadonlyMap<number, string>): Promise<void> {
+    const { stores, finals, times, clock, events, logger, epoch, observer } = this.#options;
     const { startSec } = window;
-    if ((await finals.get(startSec)) === undefined) {
-      const duePointMs = sealDueMs(startSec, window.openedMs, times);
-      const foldedMs = this.#drainedMs.get(startSec) ?? Math.max(duePointMs, nowMs);
-      this.#drainedMs.set(startSec, foldedMs);
+    const since = observer.epoch;
+    const setBits = async (seal: { dueMs: number; foldedMs: number }): Promise<boolean> => {
       for (const store of stores) {
-        if ((await store.seal(startSec, duePointMs, foldedMs)) !== 'sealed') return;
+        const seed = seeds.get(store.partition)!;
+        if (epoch() !== since || (await store.seal(startSec, { ...seal, seed })) !== 'sealed') return false;
       }
+      return true;
+    };
+    if ((await finals.get(startSec)) === undefined) {
+      const dueMs = sealDueMs(startSec, window.openedMs, times);
+      const foldedMs = this.#drainedMs.get(startSec) ?? Math.max(dueMs, nowMs);
+      this.#drainedMs.set(startSec, foldedMs);
+      if (!(await setBits({ dueMs, foldedMs }))) return;
       const startedMs = clock.monotonicMs();
       const parts: WindowTotals[] = [];
       for (const store of stores) {
@@ -131,9 +149,14 @@ export class Sealer implements Service {
         if (part === 'unpublished') return;
         if (part) parts.push(part);
       }
-      if (clock.monotonicMs() - startedMs > SUM_DEADLINE_MS) return;
+      if (clock.monotonicMs() - startedMs > SUM_DEADLINE_MS || epoch() !== since) return;
       const totals = encodeTotals({ version: NO_VERSION, groups: sumTotals(parts) });
       if (await finals.store(startSec, totals)) {
+        // Had Redis been emptied since the bits were set, the record would speak of a window that is open again.
+        if (!(await setBits({ dueMs, foldedMs }))) {
+          await finals.remove(startSec);
+          return;
+        }
         events.sealed();
         logger.info({ window: startSec }, 'window sealed');
       }
@@ -141,7 +164,7 @@ export class Sealer implements Service {
     for (const store of stores) {
       if ((await store.drop(startSec)) === 'not-sealed') {
         // Only where Redis lost this partition's bit but not the final record: the record stands, so seal again.
-        await store.seal(startSec, 0, 0);
+        await store.seal(startSec, { dueMs: 0, foldedMs: 0, seed: seeds.get(store.partition)! });
       }
     }
   }

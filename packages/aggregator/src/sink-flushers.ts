@@ -20,6 +20,8 @@ export interface SinkFlushersOptions {
   sinks: readonly Sink[];
   redis: Redis;
   prefix: string;
+  /** Of `redis`. */
+  epoch: () => number;
   incarnation: string;
   stores: readonly PartitionStore[];
   finals: FinalStore;
@@ -79,6 +81,7 @@ function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks
     windowSec: times.windowSec,
     clock,
     alive: () => membership.incarnations,
+    epoch: options.epoch,
     events: {
       wrote: (points, seconds) => {
         metrics.sinkPoints.inc(label, points);

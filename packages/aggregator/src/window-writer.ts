@@ -20,6 +20,11 @@ export interface WindowWriterOptions {
   windowSec: number;
   clock: Clock;
   alive: () => readonly string[];
+  /**
+   * Changes whenever the connection to Redis was lost. A server that was restarted or failed over may have forgotten that
+   * somebody else wrote the window.
+   */
+  epoch: () => number;
   events: WindowWriterEvents;
   logger: Logger;
 }
@@ -61,7 +66,8 @@ export class WindowWriter {
     read: () => Promise<WindowTotalsRead | undefined>,
     signal: AbortSignal,
   ): Promise<WriteOutcome> {
-    const { sink, books, held, alive } = this.#options;
+    const { sink, books, held, alive, epoch } = this.#options;
+    const since = epoch();
     const intent = await books.begin(startSec, alive());
     if (intent === 'busy') return 'busy';
     let sent = false;
@@ -73,7 +79,7 @@ export class WindowWriter {
       }
       const verify = purpose !== 'flush' || intent.abandoned;
       // A sink that cannot be read is believed to hold what this process wrote; there is nothing better to know.
-      if (verify && sink.readable) held.delete(startSec);
+      if (sink.readable && (verify || !held.isAsOf(startSec, intent.lastWrite, since))) held.delete(startSec);
       const refused = await this.#write(startSec, totals.groups, signal, () => {
         sent = true;
       });
@@ -81,7 +87,9 @@ export class WindowWriter {
         await books.abandon(startSec, intent);
         return 'short';
       }
-      return (await this.#confirm(startSec, purpose, intent, totals.versions)) ? 'confirmed' : 'overlapped';
+      if (!(await this.#confirm(startSec, purpose, intent, totals.versions))) return 'overlapped';
+      held.wrote(startSec, { token: intent.token, epoch: since });
+      return 'confirmed';
     } catch (error) {
       held.delete(startSec);
       const applied = error instanceof SinkError ? error.outcome : 'unknown';

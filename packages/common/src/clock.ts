@@ -28,6 +28,8 @@ export class RedisTime {
   readonly #clock: Clock;
   #offsetMs: number;
   #known = false;
+  /** By how much the offset may be wrong: the answer came at some moment of its round trip. */
+  #toleranceMs = 0;
 
   /** Until Redis was heard, `wallMs` (Date.now() in production) stands in for it. */
   constructor(clock: Clock, wallMs: number) {
@@ -45,14 +47,16 @@ export class RedisTime {
   }
 
   /**
-   * Takes in a TIME answer of Redis, in milliseconds; the answer is as old as half the round trip.
-   * Returns by how much Redis's clock moved against ours since last time, in milliseconds (0 the first time).
+   * Takes in a TIME answer of Redis, in milliseconds; the answer is as old as half the round trip, give or take as much.
+   * Returns by how much, at least, Redis's clock moved against ours since last time, in milliseconds (0 the first time).
    */
   observe(redisMs: number, roundTripMs = 0): number {
     const offsetMs = redisMs + roundTripMs / 2 - this.#clock.monotonicMs();
-    const jumpMs = this.#known ? offsetMs - this.#offsetMs : 0;
+    const apartMs = this.#known ? offsetMs - this.#offsetMs : 0;
+    const certainMs = Math.max(0, Math.abs(apartMs) - (roundTripMs / 2 + this.#toleranceMs));
     this.#offsetMs = offsetMs;
+    this.#toleranceMs = roundTripMs / 2;
     this.#known = true;
-    return jumpMs;
+    return Math.sign(apartMs) * certainMs;
   }
 }

@@ -47,6 +47,16 @@ export function openRedis({ url, name, blockMs = 0, commandTimeoutMs = 5_000, on
   return redis;
 }
 
+/**
+ * How often the connection was lost: an epoch. What was learned from Redis within one epoch still stands, unless it was
+ * emptied; across two, the server may have been restarted, or another one has taken its place, with an older state.
+ */
+export function connectionEpoch(redis: Redis): () => number {
+  let losses = 0;
+  redis.on('close', () => losses++);
+  return () => losses;
+}
+
 /** Resolves when the connection is usable; rejects with the first fault if it does not become so within `timeoutMs`. */
 export async function connectRedis(redis: Redis, timeoutMs: number): Promise<void> {
   if (redis.status === 'ready') return;

@@ -5,9 +5,14 @@ A relay says that it is alive and up to when everything it received is in Redis.
 relays that fall silent.
 
 KEYS  relays
-ARGV  id, incarnation, started (ms, or '' at the first report), drained (ms, or '': as of its start), dead after (ms)
-Reply {'reported', now ms, previous field or ''} | {'taken', now ms, field} when another incarnation that is alive has the
-      id and this one is not at its first report. One that is dead may stand there again after Redis lost data.
+ARGV  id, incarnation, started (ms, or '' at the first report), drained (ms, or '': as it stands there, or as of its start),
+      dead after (ms),
+      at the first report the field as it was read before, or '',
+      and when the oldest line was received that is not known to be in Redis (ms), or '': the start counts from there
+Reply {'reported', now ms, previous field or ''}
+      | {'taken', now ms, field}: at the first report, something else stands there than was read, so somebody may be alive;
+        later, another incarnation that is alive and started after this one has the id. One that started before is dead
+        and its report came late, or it stands there again because Redis lost data.
 ]]
 local FORGET_MS = 30 * 24 * 3600 * 1000
 
@@ -17,7 +22,13 @@ local now = string.format('%.0f', nowMs)
 local previous = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 local started = ARGV[3]
 if started == '' then
+  if previous ~= ARGV[6] then
+    return { 'taken', nowMs, previous }
+  end
   started = now
+  if (tonumber(ARGV[7]) or nowMs) < nowMs then
+    started = ARGV[7]
+  end
   -- A relay that starts clears away those that are gone for good, whatever --hold is.
   local all = redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
@@ -27,14 +38,14 @@ if started == '' then
     end
   end
 elseif previous ~= '' and string.match(previous, '^%S+') ~= ARGV[2] then
-  local lastMs = tonumber(string.match(previous, '^%S+ %S+ (%d+)'))
-  if lastMs and nowMs - lastMs < tonumber(ARGV[5]) then
+  local otherMs, lastMs = string.match(previous, '^%S+ (%d+) (%d+)')
+  if lastMs and nowMs - tonumber(lastMs) < tonumber(ARGV[5]) and tonumber(otherMs) > tonumber(started) then
     return { 'taken', nowMs, previous }
   end
 end
 local drained = ARGV[4]
 if drained == '' then
-  drained = started
+  drained = string.match(previous, '^' .. ARGV[2] .. ' %d+ %d+ (%d+)') or started
 end
 redis.call('HSET', KEYS[1], ARGV[1], table.concat({ ARGV[2], started, now, drained }, ' '))
 return { 'reported', nowMs, previous }

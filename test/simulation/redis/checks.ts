@@ -23,6 +23,12 @@ export const CHECKS = [
   'publish-version',
   /** seal: everything appended before is folded. */
   'folded-before-seal',
+  /** seal: the partition is the one that was seen before relays were asked. */
+  'seed-before-seal',
+  /** seal: and on the same connection. */
+  'epoch-before-seal',
+  /** report: after a connection was lost, nothing is drained that Redis was not asked for again. */
+  'asked-anew',
   /** flush: read back before the first write of a window. */
   'read-back',
   /** flush: look for the final record after the partitions. */

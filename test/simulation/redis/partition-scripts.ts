@@ -5,6 +5,7 @@ import type {
   LogPart,
   PartitionStoreOptions,
   PartitionView,
+  SealReply,
   WindowMeta,
   WindowReply,
   WindowsReply,
@@ -116,15 +117,30 @@ export function observe(state: PartitionState, stamp: string): PartitionView | u
   for (const [startSec, { openedMs }] of state.windows) {
     open.set(startSec, { openedMs, published: state.published.get(startSec) });
   }
-  return { stamp: state.stamp, open };
+  return { stamp: state.stamp, seed: state.seed ?? '', open };
+}
+
+export interface Sealing {
+  dueMs: number;
+  foldedMs: number;
+  seed: string;
+  nowMs: number;
+  fresh: { seed: string; stamp: string };
+  without: Without;
 }
 
 /** seal.lua */
 export function seal(
   state: PartitionState,
   startSec: number,
-  { dueMs, foldedMs, nowMs, without }: { dueMs: number; foldedMs: number; nowMs: number; without: Without },
-): 'sealed' | 'early' | 'behind' {
+  { dueMs, foldedMs, seed, nowMs, fresh, without }: Sealing,
+): SealReply {
+  if (state.seed === undefined) {
+    state.seed = fresh.seed;
+    state.stamp = fresh.stamp;
+    return 'changed';
+  }
+  if (state.seed !== seed && !without.has('seed-before-seal')) return 'changed';
   if (state.sealed.has(startSec)) return 'sealed';
   if (nowMs < Math.ceil(dueMs)) return 'early';
   const { stream } = state;

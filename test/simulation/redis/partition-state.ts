@@ -38,6 +38,8 @@ export interface AppendedBatch {
   readonly incarnation: string;
   readonly sequence: number;
   readonly lines: Buffer;
+  /** When, by Redis's clock. */
+  readonly atMs: number;
 }
 
 export class PartitionState {

@@ -1,4 +1,5 @@
 import type { Version } from '@weir/aggregator/log-codec';
+import type { Beat, BeatReply } from '@weir/aggregator/store/heartbeats';
 import { formatVersion, parseVersion } from '@weir/aggregator/store/partition-store';
 import type { WindowBooks, WriteIntent } from '@weir/aggregator/store/sink-books';
 import type { Without } from './checks.ts';
@@ -75,7 +76,7 @@ export function beginWrite(
   fields.set('intent', `${writer.incarnation} ${writer.token}`);
   fields.set('begun', String(nowMs));
   state.books.set(key, fields);
-  return { token: writer.token, abandoned: fields.has('abandoned') };
+  return { token: writer.token, abandoned: fields.has('abandoned'), lastWrite: fields.get('writer') };
 }
 
 export type WriteEnd = 'confirmed' | 'settled' | 'checked' | 'cancelled' | 'abandoned';
@@ -108,6 +109,7 @@ export function endWrite(
   }
   fields.delete('intent');
   fields.delete('begun');
+  if (end.outcome !== 'cancelled') fields.set('writer', writer.token);
   if (end.outcome === 'abandoned') {
     fields.set('abandoned', String(nowMs));
   } else if (end.outcome !== 'cancelled') {
@@ -129,28 +131,18 @@ export function finishBooks(state: SharedState, key: string, reason: string): vo
   state.books.set(key, new Map(state.books.get(key)).set('done', reason));
 }
 
-export interface Beat {
-  id: string;
-  incarnation: string;
-  /** '' at the first beat. */
-  started: string;
-  beat: number;
-  forgetMs: number;
-  deadMs: number;
-}
-
 /** heartbeat.lua */
-export function heartbeat(state: SharedState, said: Beat, nowMs: number) {
-  const { id, incarnation, started, beat, forgetMs, deadMs } = said;
+export function heartbeat(state: SharedState, said: Beat, nowMs: number): BeatReply {
+  const { id, incarnation, startedMs, beat, forgetAfterMs, deadAfterMs } = said;
   const previous = state.aggregators.get(id) ?? '';
-  if (started !== '' && takenBy(previous, incarnation, nowMs - deadMs)) {
-    return { kind: 'taken' as const, nowMs, previous, members: new Map<string, string>() };
+  if (isTaken(previous, { ...said, started: startedMs, deadMs: deadAfterMs }, nowMs)) {
+    return { kind: 'taken', nowMs, previous, fields: new Map() };
   }
-  state.aggregators.set(id, `${incarnation} ${started === '' ? nowMs : started} ${nowMs} ${beat}`);
+  state.aggregators.set(id, `${incarnation} ${startedMs === '' ? nowMs : startedMs} ${nowMs} ${beat}`);
   for (const [other, field] of [...state.aggregators]) {
-    if (nowMs - Number(field.split(' ')[2]) > forgetMs) state.aggregators.delete(other);
+    if (nowMs - Number(field.split(' ')[2]) > forgetAfterMs) state.aggregators.delete(other);
   }
-  return { kind: 'beat' as const, nowMs, previous, members: new Map(state.aggregators) };
+  return { kind: 'beat', nowMs, previous, fields: new Map(state.aggregators) };
 }
 
 export interface Report {
@@ -161,21 +153,30 @@ export interface Report {
   /** '' before anything is known. */
   drained: string;
   deadMs: number;
+  /** At the first report: the field as it was read before. */
+  standing: string;
 }
 
-/** Another incarnation that spoke after `sinceMs` has the id. */
-function takenBy(field: string, incarnation: string, sinceMs: number): boolean {
-  const [other, , lastMs] = field.split(' ');
-  return field !== '' && other !== incarnation && Number(lastMs) > sinceMs;
+function isTaken(
+  field: string,
+  { incarnation, started, standing, deadMs }: Pick<Report, 'incarnation' | 'started' | 'standing' | 'deadMs'>,
+  nowMs: number,
+): boolean {
+  if (started === '') return field !== standing;
+  const [other, otherMs, lastMs] = field.split(' ');
+  return field !== '' && other !== incarnation && nowMs - Number(lastMs) < deadMs && Number(otherMs) > Number(started);
 }
 
 /** report.lua, but for forgetting relays that are long gone. */
-export function report(state: SharedState, { id, incarnation, started, drained, deadMs }: Report, nowMs: number) {
+export function report(state: SharedState, said: Report, nowMs: number) {
+  const { id, incarnation, started, drained } = said;
   const previous = state.relays.get(id) ?? '';
-  if (started !== '' && takenBy(previous, incarnation, nowMs - deadMs)) {
+  if (isTaken(previous, said, nowMs)) {
     return { kind: 'taken' as const, nowMs, previous };
   }
   const since = started === '' ? String(nowMs) : started;
-  state.relays.set(id, `${incarnation} ${since} ${nowMs} ${drained === '' ? since : drained}`);
+  const [before, , , stands] = previous.split(' ');
+  const known = drained !== '' ? drained : before === incarnation && stands !== undefined ? stands : since;
+  state.relays.set(id, `${incarnation} ${since} ${nowMs} ${known}`);
   return { kind: 'reported' as const, nowMs, previous };
 }

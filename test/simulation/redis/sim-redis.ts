@@ -71,6 +71,11 @@ export class SimRedis {
     return `stamp-${++this.#stamps}`;
   }
 
+  /** A partition's hash key that nobody else draws. */
+  seed(): string {
+    return (0xfeed_0000_0000_0000n + BigInt(++this.#stamps)).toString(16);
+  }
+
   append(partition: number, incarnation: string, batch: Appending | undefined): AppendReply {
     const state = this.partitions[partition]!;
     const reply = append(state, incarnation, batch, this.nowMs, this.without);
@@ -78,7 +83,7 @@ export class SimRedis {
       const { sequence, entry } = batch;
       const name = `${partition}/${incarnation}/${sequence}`;
       state.appended.add(name);
-      this.#onAppend(name, { partition, incarnation, sequence, lines: entry.lines });
+      this.#onAppend(name, { partition, incarnation, sequence, lines: entry.lines, atMs: reply.redisMs });
       this.#serve(partition);
       this.#onStep();
     }

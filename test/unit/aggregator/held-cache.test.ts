@@ -45,6 +45,29 @@ describe('what a sink is known to hold', () => {
     expect(cache.get(60)).toBeUndefined();
   });
 
+  test('stays so only until somebody else’s write ends, Redis forgets who wrote, or the connection was lost', () => {
+    const cache = new HeldCache(10);
+    cache.set(60, points(1));
+    expect(cache.isAsOf(60, undefined, 0)).toBe(false);
+    cache.wrote(60, { token: 'mine', epoch: 0 });
+    expect(cache.isAsOf(60, 'mine', 0)).toBe(true);
+    expect(cache.isAsOf(60, 'another', 0)).toBe(false);
+    expect(cache.isAsOf(60, undefined, 0)).toBe(false);
+    expect(cache.isAsOf(60, 'mine', 1)).toBe(false);
+  });
+
+  test('is as of no write once it was set anew, forgotten, or never known', () => {
+    const cache = new HeldCache(10);
+    cache.wrote(120, { token: 'mine', epoch: 0 });
+    expect(cache.isAsOf(120, 'mine', 0)).toBe(false);
+    for (const forget of [() => cache.set(60, points(2)), () => cache.delete(60), () => cache.clear()]) {
+      cache.set(60, points(1));
+      cache.wrote(60, { token: 'mine', epoch: 0 });
+      forget();
+      expect(cache.isAsOf(60, 'mine', 0)).toBe(false);
+    }
+  });
+
   test('is forgotten window by window, or as a whole', () => {
     const cache = new HeldCache(10);
     cache.set(60, points(2));

@@ -10,17 +10,19 @@ const WINDOW = 1_478_507_520;
 function observing() {
   const store = new FakePartitionStore(0);
   const finals = new FakeFinalStore();
+  const redis = { losses: 0 };
   const observer = new Observer({
     stores: [store],
     finals,
     clock: new FakeClock(),
+    epoch: () => redis.losses,
     intervalMs: 200,
     logger: silentLogger,
     fail: (error) => {
       throw error;
     },
   });
-  return { store, finals, observer };
+  return { store, finals, redis, observer };
 }
 
 describe('an observer', () => {
@@ -39,9 +41,49 @@ describe('an observer', () => {
     const { store, observer } = observing();
     store.append(WINDOW, Buffer.alloc(20));
     await observer.runOnce();
-    store.observe = async (stamp) => (stamp === '' ? undefined : { stamp: '', open: new Map() });
+    store.observe = async (stamp) => (stamp === '' ? undefined : { stamp: '', seed: '', open: new Map() });
     observer.forget();
     await observer.runOnce();
     expect(observer.windows.size).toBe(0);
+  });
+
+  test('looks at everything anew once the connection was lost, though all stamps are the same', async () => {
+    const { store, redis, observer } = observing();
+    store.append(WINDOW, Buffer.alloc(20));
+    await observer.runOnce();
+    expect(observer.epoch).toBe(0);
+    store.logs.clear();
+    await observer.runOnce();
+    expect([...observer.windows.keys()]).toEqual([WINDOW]);
+    redis.losses++;
+    await observer.runOnce();
+    expect(observer.windows.size).toBe(0);
+    expect(observer.epoch).toBe(1);
+  });
+
+  test('tells no epoch for a round in which the connection was lost, nor after it was told to forget', async () => {
+    const { finals, redis, observer } = observing();
+    const list = finals.list.bind(finals);
+    finals.list = (stamp) => {
+      redis.losses++;
+      return list(stamp);
+    };
+    await observer.runOnce();
+    expect(observer.epoch).toBeUndefined();
+    finals.list = list;
+    await observer.runOnce();
+    expect(observer.epoch).toBe(1);
+    observer.forget();
+    expect(observer.epoch).toBeUndefined();
+  });
+
+  test('tells the seed of each partition', async () => {
+    const { store, observer } = observing();
+    expect(observer.seed(0)).toBe('');
+    store.append(WINDOW, Buffer.alloc(20));
+    store.seed = 'of the partition';
+    await observer.runOnce();
+    expect(observer.seed(0)).toBe('of the partition');
+    expect(observer.seed(1)).toBe('');
   });
 });

@@ -14,6 +14,7 @@ const group = (events: number, users = 1, product = 'p'): GroupCount => ({ event
 function writerOn(sink = new FakeSink(), books = new FakeBooks()) {
   const counts = { wrote: 0, shrunk: 0, rejected: 0 };
   const held = new HeldCache(1_000);
+  const redis = { losses: 0 };
   const writer = new WindowWriter({
     sink,
     books,
@@ -21,6 +22,7 @@ function writerOn(sink = new FakeSink(), books = new FakeBooks()) {
     windowSec: 60,
     clock: new FakeClock(),
     alive: () => [],
+    epoch: () => redis.losses,
     events: {
       wrote: (points) => {
         counts.wrote += points;
@@ -36,7 +38,7 @@ function writerOn(sink = new FakeSink(), books = new FakeBooks()) {
   });
   const bring = (groups: readonly GroupCount[], purpose: WritePurpose = 'flush') =>
     writer.bring(WINDOW, purpose, async () => ({ groups, versions: VERSIONS }), new AbortController().signal);
-  return { sink, books, held, counts, writer, bring };
+  return { sink, books, held, redis, counts, writer, bring };
 }
 
 const sinkError = (outcome: 'not-applied' | 'unknown') => new SinkError('sink-timeout', 'no answer', { outcome });
@@ -63,6 +65,40 @@ describe('a flush', () => {
     expect(sink.writes[1]!.points).toEqual([
       { measurement: 'cumulative_user_event', eventType: 'e', product: 'p', value: 6 },
     ]);
+  });
+
+  test('reads the sink back again once another process ended a write of the window, or Redis has forgotten who did', async () => {
+    const { sink, books, bring } = writerOn();
+    await bring([group(5, 2)]);
+    sink.put(WINDOW, { measurement: 'cumulative_user_event', eventType: 'e', product: 'p', value: 9 });
+    books.of(WINDOW).lastWrite = 'another';
+    expect(await bring([group(6, 2)])).toBe('confirmed');
+    expect(sink.values(WINDOW)).toEqual({ 'unique_user_event/e/p': 2, 'cumulative_user_event/e/p': 9 });
+    expect(sink.reads).toBe(2);
+    books.windows.clear();
+    await bring([group(6, 2)]);
+    expect(sink.reads).toBe(3);
+  });
+
+  test('reads the sink back again after the connection to Redis was lost: it may be another Redis now', async () => {
+    const { sink, redis, bring } = writerOn();
+    await bring([group(5, 2)]);
+    redis.losses++;
+    await bring([group(6, 2)]);
+    await bring([group(7, 2)]);
+    expect(sink.reads).toBe(2);
+  });
+
+  test('reads the sink back again after its own write was given up half way', async () => {
+    const { sink, books, bring } = writerOn();
+    await bring([group(5, 2)]);
+    books.before = (step) => {
+      if (step === 'confirm') throw new RedisFault('redis-unreachable', 'gone', true, 'unknown');
+    };
+    await expect(bring([group(6, 2)])).rejects.toThrow('gone');
+    books.before = () => undefined;
+    await bring([group(7, 2)]);
+    expect(sink.reads).toBe(3);
   });
 
   test('never writes a smaller value over a larger one, says so once, and confirms', async () => {

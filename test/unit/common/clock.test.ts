@@ -34,6 +34,14 @@ describe("Redis's time", () => {
     expect(time.observe(2_002_000)).toBe(-60_000);
     expect(time.nowMs()).toBe(2_002_000);
   });
+
+  test('tells of no jump that slow answers may explain', () => {
+    const time = new RedisTime(new FakeClock(), 0);
+    time.observe(2_000_000, 1_000);
+    expect(time.observe(2_003_000, 6_000)).toBe(2_000);
+    expect(time.observe(2_003_000, 6_000)).toBe(0);
+    expect(time.observe(2_006_000, 0)).toBe(0);
+  });
 });
 
 describe('the system’s clock', () => {

@@ -265,9 +265,7 @@ describe('Redis', () => {
 });
 
 describe('drained is', () => {
-  test('unknown before Redis ever answered', () => {
-    expect(build().lane.drainedMs).toBeUndefined();
-  });
+  test('unknown before Redis ever answered', () => expect(build().lane.drainedMs).toBeUndefined());
 
   test('the moment of the last answer when nothing is in hand', () => {
     const { lane, contact } = build();
@@ -288,6 +286,13 @@ describe('drained is', () => {
     expectAppend(lane.next(3), 2);
     lane.answered({ last: 0, redisMs: 1200 }, 3);
     expect(lane.drainedMs).toBe(900);
+  });
+
+  test('unknown again once the connection was lost, until Redis was asked anew, and that is done at once', () => {
+    const { lane, contact } = build();
+    contact();
+    lane.disconnected();
+    expect([lane.drainedMs, lane.next(1).kind]).toEqual([undefined, 'probe']);
   });
 });
 

@@ -12,7 +12,7 @@ ever. Books that are gone too early cost a write that changes nothing.
 
 KEYS  the sink's books of the window
 ARGV  incarnation, intent, then the incarnations alive
-Reply {'begun', now ms, abandoned (1 or 0)} | {'busy', now ms, incarnation}
+Reply {'begun', now ms, abandoned (1 or 0), intent of the last write that ended, or ''} | {'busy', now ms, incarnation}
 ]]
 local STALE_MS = 120 * 1000
 local FORGET_MS = 30 * 24 * 3600 * 1000
@@ -35,4 +35,5 @@ if intent then
 end
 redis.call('HSET', KEYS[1], 'intent', ARGV[1] .. ' ' .. ARGV[2], 'begun', string.format('%.0f', nowMs))
 redis.call('PEXPIRE', KEYS[1], FORGET_MS)
-return { 'begun', nowMs, redis.call('HEXISTS', KEYS[1], 'abandoned') }
+local writer = redis.call('HGET', KEYS[1], 'writer') or ''
+return { 'begun', nowMs, redis.call('HEXISTS', KEYS[1], 'abandoned'), writer }

@@ -4,6 +4,8 @@ Ends a write. It counts only if its intent still stands: then nobody else wrote 
 its intent revoked takes every confirmation back, because what it wrote may have come after another's write; and the
 intent that stands instead is revoked in turn, because that writer may have read the sink back before.
 
+Whose write ended last is kept: only that writer knows what the sink holds without reading it back.
+
 KEYS  the sink's books of the window
 ARGV  incarnation, intent, outcome: 'confirmed' | 'settled' | 'checked' | 'cancelled' | 'abandoned', then field, value …
       to set when it counts; 'cancelled' means that nothing was sent, 'abandoned' that it may or may not have arrived
@@ -30,6 +32,7 @@ redis.call('HDEL', KEYS[1], 'intent', 'begun')
 if ARGV[3] == 'cancelled' then
   return 'done'
 end
+redis.call('HSET', KEYS[1], 'writer', ARGV[2])
 if ARGV[3] == 'abandoned' then
   redis.call('HSET', KEYS[1], 'abandoned', now)
   return 'done'

@@ -2,12 +2,13 @@
 --[[
 The open windows of one partition and the versions their published totals have; cheap when nothing changed.
 
-KEYS  stamp, windows, published
+KEYS  stamp, windows, published, seed
 ARGV  stamp known
-Reply {stamp} when it is the one known; else {stamp, [start, meta] …, [start, version] …} as two flat lists
+Reply {stamp} when it is the one known; else {stamp, [start, meta] …, [start, version] …, seed or ''}, the second and
+      third as flat lists
 ]]
 local stamp = redis.call('GET', KEYS[1]) or ''
 if stamp == ARGV[1] then
   return { stamp }
 end
-return { stamp, redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3]) }
+return { stamp, redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3]), redis.call('GET', KEYS[4]) or '' }

@@ -15,6 +15,7 @@ import {
   type PartitionView,
   parseMeta,
   parseVersion,
+  type SealReply,
   type WindowMeta,
   type WindowReply,
   type WindowsReply,
@@ -152,15 +153,15 @@ export class RedisPartitionStore implements PartitionStore {
   }
 
   async observe(stamp: string): Promise<PartitionView | undefined> {
-    const { stamp: stampKey, windows, published } = this.#keys;
-    const reply = await SCRIPTS.observe.run(this.#redis, [stampKey, windows, published], [stamp]);
-    const [now, metas, versions] = reply as [Buffer, Buffer[]?, Buffer[]?];
-    if (!metas || !versions) return undefined;
+    const { stamp: stampKey, windows, published, seed: seedKey } = this.#keys;
+    const reply = await SCRIPTS.observe.run(this.#redis, [stampKey, windows, published, seedKey], [stamp]);
+    const [now, metas, versions, seed] = reply as [Buffer, Buffer[]?, Buffer[]?, Buffer?];
+    if (!metas || !versions || !seed) return undefined;
     const publishedVersions = new Map<string, Version>();
     for (let i = 0; i < versions.length; i += 2) {
       publishedVersions.set(versions[i]!.toString(), parseVersion(versions[i + 1]!.toString()));
     }
-    const view: PartitionView = { stamp: now.toString(), open: new Map() };
+    const view: PartitionView = { stamp: now.toString(), seed: seed.toString(), open: new Map() };
     for (let i = 0; i < metas.length; i += 2) {
       const start = metas[i]!.toString();
       const { openedMs } = parseMeta(metas[i + 1]!.toString());
@@ -169,14 +170,17 @@ export class RedisPartitionStore implements PartitionStore {
     return view;
   }
 
-  async seal(startSec: number, dueMs: number, foldedMs: number): Promise<'sealed' | 'early' | 'behind'> {
+  async seal(
+    startSec: number,
+    { dueMs, foldedMs, seed }: { dueMs: number; foldedMs: number; seed: string },
+  ): Promise<SealReply> {
     const { key, bit } = this.#sealedBit(startSec);
     const reply = await SCRIPTS.seal.run(
       this.#redis,
-      [this.#keys.stream, key],
-      [CONSUMER_GROUP, bit, Math.ceil(dueMs), Math.ceil(foldedMs)],
+      [this.#keys.stream, key, this.#keys.seed, this.#keys.stamp],
+      [CONSUMER_GROUP, bit, Math.ceil(dueMs), Math.ceil(foldedMs), seed, newSeed(), newStamp()],
     );
-    return String(reply) as 'sealed' | 'early' | 'behind';
+    return String(reply) as SealReply;
   }
 
   async drop(startSec: number): Promise<'dropped' | 'gone' | 'not-sealed'> {
@@ -209,6 +213,10 @@ function parseWindow([state, meta, offset, log]: RawWindow): WindowReply {
   if (kind === 'sealed') return part ? { kind, part } : { kind };
   if (kind === 'absent') return { kind };
   throw new RangeError(`read-windows.lua answered ${kind}`);
+}
+
+function newSeed(): string {
+  return randomBytes(8).toString('hex');
 }
 
 /** Any value that never came before: whoever knew the old one sees that something changed. */

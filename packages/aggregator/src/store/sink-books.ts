@@ -36,6 +36,8 @@ export interface WriteIntent {
   token: string;
   /** A write of this window was given up earlier and may still land: confirm only what was read back. */
   abandoned: boolean;
+  /** Token of the write of this window that ended last; undefined where there was none, or Redis has forgotten it. */
+  lastWrite: string | undefined;
 }
 
 const BEGIN = Script.beside(import.meta.url, 'begin-write');
@@ -76,8 +78,9 @@ export class RedisSinkBooks implements SinkBooks {
   async begin(startSec: number, alive: readonly string[]): Promise<WriteIntent | 'busy'> {
     const token = randomBytes(8).toString('hex');
     const reply = await BEGIN.run(this.#redis, [this.#key(startSec)], [this.#incarnation, token, ...alive]);
-    const [kind, , abandoned] = reply as [Buffer, number, number];
-    return kind.toString() === 'busy' ? 'busy' : { token, abandoned: abandoned === 1 };
+    const [kind, , abandoned, lastWrite] = reply as [Buffer, number, number, Buffer];
+    if (kind.toString() === 'busy') return 'busy';
+    return { token, abandoned: abandoned === 1, lastWrite: lastWrite.toString() || undefined };
   }
 
   confirm(startSec: number, intent: WriteIntent, versions: ReadonlyMap<number, Version>): Promise<boolean> {

@@ -5,9 +5,12 @@ An aggregator says that it is alive and learns who else is. The field of an id r
 lost data since.
 
 KEYS  aggregators
-ARGV  id, incarnation, started (ms, or '' at the first beat), beat, forget the dead after (ms), dead after (ms)
-Reply {'beat', now ms, previous field or '', [id, field] …} | {'taken', now ms, field} when another incarnation that is
-      alive has the id and this one is not at its first beat. One that is dead may stand there again after Redis lost data.
+ARGV  id, incarnation, started (ms, or '' at the first beat), beat, forget the dead after (ms), dead after (ms),
+      at the first beat the field as it was read before, or ''
+Reply {'beat', now ms, previous field or '', [id, field] …}
+      | {'taken', now ms, field}: at the first beat, something else stands there than was read, so somebody may be alive;
+        later, another incarnation that is alive and started after this one has the id. One that started before is dead
+        and its beat came late, or it stands there again because Redis lost data.
 ]]
 local time = redis.call('TIME')
 local nowMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -15,10 +18,13 @@ local now = string.format('%.0f', nowMs)
 local previous = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 local started = ARGV[3]
 if started == '' then
+  if previous ~= ARGV[7] then
+    return { 'taken', nowMs, previous }
+  end
   started = now
 elseif previous ~= '' and string.match(previous, '^%S+') ~= ARGV[2] then
-  local lastMs = tonumber(string.match(previous, '^%S+ %d+ (%d+)'))
-  if lastMs and nowMs - lastMs < tonumber(ARGV[6]) then
+  local otherMs, lastMs = string.match(previous, '^%S+ (%d+) (%d+)')
+  if lastMs and nowMs - tonumber(lastMs) < tonumber(ARGV[6]) and tonumber(otherMs) > tonumber(started) then
     return { 'taken', nowMs, previous }
   end
 end

@@ -1,0 +1,54 @@
+import type { Clock } from './clock.ts';
+
+/**
+ * An id belongs to one live process at a time. Each says in Redis, once a second, that it is alive; a process that starts
+ * under an id that was in use a moment ago waits whether its predecessor still speaks. That alone is no lock: what a dead
+ * predecessor sent may arrive late. So the scripts insist on two things besides (heartbeat.lua, report.lua): the first
+ * word of a process finds in Redis just what the process read there before, and later ones give way only to somebody who
+ * is alive and started after them. Whoever started last keeps the id, and the dead never win it back.
+ */
+export interface LiveField {
+  readonly incarnation: string;
+  readonly lastMs: number;
+}
+
+export interface OutwaitOptions {
+  /** What stands in Redis under the id, as it is; '' where nothing does. */
+  read: () => Promise<string>;
+  parse: (text: string) => LiveField | undefined;
+  /** Redis's clock. */
+  redisNowMs: () => Promise<number>;
+  /** Of this process. */
+  incarnation: string;
+  clock: Clock;
+  /** Silent for this long, a process counts as dead. */
+  deadAfterMs: number;
+  lookEveryMs: number;
+  /** Called once, when there is somebody to wait for. */
+  onWait: () => void;
+  stopping?: AbortSignal;
+}
+
+/** A process that died may have this many words less one on their way: they are no sign of life. */
+const WORDS_OF_THE_LIVING = 3;
+
+/** What stands under the id once nobody else speaks under it, or 'alive' when somebody does. Rejects as `read` does. */
+export async function outwaitPredecessor(options: OutwaitOptions): Promise<{ standing: string } | 'alive'> {
+  const { read, parse, redisNowMs, incarnation, clock, deadAfterMs, lookEveryMs, onWait, stopping } = options;
+  let standing = await read();
+  const first = parse(standing);
+  if (!first || first.incarnation === incarnation) return { standing };
+  if ((await redisNowMs()) - first.lastMs > deadAfterMs) return { standing };
+  onWait();
+  let words = 0;
+  for (let silentMs = 0; silentMs < deadAfterMs && !stopping?.aborted; silentMs += lookEveryMs) {
+    await clock.sleep(lookEveryMs, stopping);
+    const before = standing;
+    standing = await read();
+    if (!parse(standing)) break;
+    if (standing === before) continue;
+    if (++words === WORDS_OF_THE_LIVING) return 'alive';
+    silentMs = 0;
+  }
+  return { standing };
+}
