@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { rm, statfs, writeFile } from 'node:fs/promises';
+import { appendFile, cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RELAY_SETTINGS } from '@weir/relay/settings';
 import { cleanup } from '../../../support/cleanup.ts';
+import { tempDir } from '../../../support/temp-dir.ts';
 import { type Fault, lasting } from './fault.ts';
 
 /**
@@ -50,7 +51,8 @@ const forgotten: Fault = {
   },
 };
 
-const TMPFS_BYTES = 16 * 1024 * 1024;
+/** Holds the journal of a round many times over. */
+const TMPFS_BYTES = 64 * 1024 * 1024;
 
 const diskFull: Fault = {
   name: 'journal-disk-full',
@@ -60,32 +62,43 @@ const diskFull: Fault = {
   missing,
   run: async ({ region, random }) => {
     const id = random.pick(region.relayIds);
-    const dir = await region.dataDir(id);
     await region.daemon(id).stop();
-    const mounted = mountTmpfs(dir);
+    const dir = await region.dataDir(id);
+    const small = await mountTmpfs();
+    if (small !== undefined) {
+      // With all it has written so far: a relay that loses its disk is another story.
+      await cp(dir, small, { recursive: true });
+      region.setDataDir(id, small);
+    }
     await region.startDaemon(id);
     const { pid } = region.daemon(id);
-    if (mounted) await fill(join(dir, BALLAST), dir);
+    if (small !== undefined) await fill(join(small, BALLAST));
     else limitFiles(pid, '1:unlimited');
     const time = await lasting(random, 4_000, 7_000);
-    if (mounted) await rm(join(dir, BALLAST));
+    if (small !== undefined) await rm(join(small, BALLAST));
     else limitFiles(pid, 'unlimited:unlimited');
-    return `${id} for ${time} (${mounted ? 'tmpfs' : 'limit on file sizes'})`;
+    return `${id} for ${time} (${small !== undefined ? 'tmpfs' : 'limit on file sizes'})`;
   },
 };
 
 const BALLAST = 'ballast';
 
-/** Over the old journal, which is drained: the relay was stopped in good order. */
-function mountTmpfs(dir: string): boolean {
-  const done = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${TMPFS_BYTES}`, 'weir-faults', dir]).status === 0;
-  if (done) cleanup(`tmpfs at ${dir}`, () => spawnSync('umount', ['--lazy', dir]));
-  return done;
+/** A new, empty directory that is a small disk of its own; undefined where mounting is not allowed. */
+async function mountTmpfs(): Promise<string | undefined> {
+  const dir = await tempDir('small-disk');
+  const options = ['-t', 'tmpfs', '-o', `size=${TMPFS_BYTES}`, 'weir-faults', dir];
+  if (spawnSync('mount', options).status !== 0) return undefined;
+  cleanup(`tmpfs at ${dir}`, () => spawnSync('umount', ['--lazy', dir]));
+  return dir;
 }
 
-async function fill(file: string, dir: string): Promise<void> {
-  const { bavail, bsize } = await statfs(dir);
-  await writeFile(file, Buffer.alloc(bavail * bsize));
+/** To the last byte: the relay writes meanwhile, so what is free is not known beforehand. */
+async function fill(file: string): Promise<void> {
+  try {
+    for (;;) await appendFile(file, Buffer.alloc(64 * 1024));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
 }
 
 /** Unprivileged: a process may lower the limit of another one of the same user. Node ignores the signal, so writes fail. */
