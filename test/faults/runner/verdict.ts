@@ -68,6 +68,7 @@ export const LIMITS = {
   redisKeysAtRest: 200,
   journalBytes: 64 * 1024 * 1024,
 };
+const EVENTS = 'cumulative_user_event,';
 /** Relays follow Redis's clock, not to the millisecond. */
 const CLOCK_SLACK_MS = 500;
 
@@ -119,7 +120,11 @@ function* regress({ sinks, highest }: Evidence): Iterable<Violation> {
   }
 }
 
-function* ledger({ books, imbalances, sinks, redisLostData }: Evidence): Iterable<Violation> {
+/**
+ * G5, and beside it: what the books count is what clients sent, also where Redis has forgotten it meanwhile and relays had
+ * to send it again; databases alone would not tell, because they keep what they were told before.
+ */
+function* ledger({ books, bounds, imbalances, sinks, redisLostData }: Evidence): Iterable<Violation> {
   for (const text of imbalances) yield { rule: 'unbalanced', text };
   for (const [partition, page] of books.entries()) {
     const accounted = accountedFor(page);
@@ -128,11 +133,19 @@ function* ledger({ books, imbalances, sinks, redisLostData }: Evidence): Iterabl
       yield { rule: 'unbalanced', text };
     }
   }
-  if (redisLostData) return;
   const counted = books.reduce((sum, page) => sum + page.counted, 0);
+  const events = [...bounds].filter(([name]) => name.startsWith(EVENTS)).map(([, bound]) => bound);
+  const min = events.reduce((sum, bound) => sum + bound.min, 0);
+  const max = events.reduce((sum, bound) => sum + bound.max, 0);
+  if (counted < min) {
+    yield { rule: 'books-differ', text: `the books counted ${counted} events, at least ${min} were answered 2xx` };
+  }
+  if (counted > max) yield { rule: 'books-differ', text: `the books counted ${counted} events, only ${max} were sent` };
+  // A database may now hold more than the books: events of clients that gave up, and that nobody sent again.
+  if (redisLostData) return;
   for (const [i, points] of sinks.entries()) {
     let told = 0;
-    for (const [name, value] of points) if (name.startsWith('cumulative_user_event,')) told += value;
+    for (const [name, value] of points) if (name.startsWith(EVENTS)) told += value;
     if (told !== counted) {
       yield { rule: 'books-differ', text: `the books counted ${counted} events, az${i + 1} was told of ${told}` };
     }

@@ -54,8 +54,9 @@ test('nothing is wrong where nothing is wrong', () => {
 });
 
 test('an answered event that is not counted is lost, unless it is a dead letter', () => {
-  const changes = { sinks: both(1, 1), highest: both(1, 1), redisLostData: true };
-  expect(rules(changes)).toEqual(['lost']);
+  const books = [{ received: 2, counted: 1, duplicate: 1, dead: {}, unfolded: 0 }];
+  const changes = { sinks: both(1, 1), highest: both(1, 1), books };
+  expect(rules(changes)).toEqual(['lost', 'books-differ']);
   expect(rules({ ...changes, bounds: truthOf(2).bounds(new Set(['ada'])) })).toEqual([]);
 });
 
@@ -83,9 +84,18 @@ test('a total that ended smaller than it ever was has shrunk', () => {
 test('books that do not balance, on the way or at the end, and books that tell another sum than the sinks', () => {
   expect(rules({ imbalances: ['partition 3'] })).toEqual(['unbalanced']);
   expect(rules({ books: [{ received: 4, counted: 2, duplicate: 1, dead: {}, unfolded: 0 }] })).toEqual(['unbalanced']);
-  const other = [{ received: 1, counted: 1, duplicate: 0, dead: {}, unfolded: 0 }];
-  expect(rules({ books: other })).toEqual(['books-differ']);
-  expect(rules({ books: other, redisLostData: true })).toEqual([]);
+  const page = { received: 2, counted: 2, duplicate: 0, dead: {}, unfolded: 0 };
+  const bounds = truthOf(0).bounds(new Set());
+  expect(rules({ bounds, sinks: both(1, 2), highest: [new Map(), new Map()] })).toEqual(['books-differ']);
+  for (const redisLostData of [false, true]) {
+    expect(rules({ books: [{ ...page, received: 1, counted: 1 }], redisLostData })).toEqual(['books-differ']);
+    expect(rules({ books: [{ ...page, received: 3, counted: 3 }], redisLostData })).toEqual(['books-differ']);
+  }
+});
+
+test('after Redis lost data a database may have been told more than the books count now', () => {
+  const books = [{ received: 1, counted: 1, duplicate: 0, dead: {}, unfolded: 0 }];
+  expect(rules({ bounds: truthOf(1).bounds(new Set()), books, redisLostData: true })).toEqual([]);
 });
 
 describe('a late dead letter', () => {
