@@ -140,8 +140,9 @@ export class FaultRegion {
     return daemon;
   }
 
-  /** SIGSTOP: its connections stay open and nothing answers. */
+  /** SIGSTOP: its connections stay open and nothing answers. Of one that another fault has killed nothing is left to freeze. */
   async freeze(id: string): Promise<void> {
+    if (!this.daemon(id).running) return;
     await this.daemon(id).pause();
     this.#frozen.add(id);
   }

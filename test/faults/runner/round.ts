@@ -100,8 +100,8 @@ async function playStep(context: FaultContext, step: Step, watch: Watch, say: (l
   try {
     notes = await Promise.all(step.map((fault) => fault.run(context)));
     healedAtMs = performance.now();
-    await region.heal();
     for (const fault of step) await fault.heal?.(context);
+    await region.heal();
   } catch (error) {
     throw new Error(`${label}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }

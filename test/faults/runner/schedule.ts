@@ -42,7 +42,13 @@ function inPairs(faults: readonly Fault[], random: Random, diskJournal: boolean)
 export function mayCoincide(a: Fault, b: Fault, diskJournal: boolean): boolean {
   if (a.alone || b.alone || a.settings || b.settings) return false;
   if (a.redisLoses && b.redisLoses) return false;
+  if (kindOf(a) === kindOf(b) && kindOf(a) !== 'aggregator') return false;
   return diskJournal || !((a.redisLoses && b.relayEnds) || (b.redisLoses && a.relayEnds));
+}
+
+/** The first word of its name says what it breaks; of most things there are too few to break two at once. */
+function kindOf({ name }: Fault): string {
+  return name.split('-')[0]!;
 }
 
 /** Without a journal on disk, relays must have been up since the round began where Redis forgets everything: that comes first. */

@@ -5,8 +5,8 @@ import type { FaultRegion, RegionSettings } from '../fault-region.ts';
 
 /**
  * One way in which a region breaks. `run` brings it about, lets it last, and answers a few words about what it did;
- * then everything is healed (every proxy passes, every process that should run is started and thawed) and, where that
- * is not enough, `heal` does the rest.
+ * then `heal` undoes what only it knows of, where there is such a thing, and everything is healed: every proxy passes,
+ * every process that should run is started and thawed.
  */
 export interface Fault {
   name: string;
