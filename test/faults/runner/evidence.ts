@@ -58,7 +58,7 @@ export function summary(
     `${retries} retries, ${repeats} repeats, ${givenUp} given up`,
     `${deadLetters.length} dead letters`,
     `${bounds.size} totals in both databases (${exact} of them leave no room), ${watch.dips} dips seen`,
-    `books balanced in ${watch.looksAtBooks - watch.imbalances.length} of ${watch.looksAtBooks} looks`,
+    `books balanced in ${watch.balancedLooks} of ${watch.looksAtBooks} looks`,
     `at rest after ${(quietMs / 1000).toFixed(1)} s`,
     `at most ${memory} MiB a process, ${peaks.redisKeys} keys, ${peaks.redisConnections} connections`,
     `${mib(peaks.journalBytes)} MiB of journal`,

@@ -28,6 +28,8 @@ export class Watch {
   /** By InfluxDB: point → the highest value ever seen. */
   readonly highest: Map<string, number>[];
   looksAtBooks = 0;
+  /** Of these, how many found every partition balanced. */
+  balancedLooks = 0;
   looksAtSinks = 0;
   readonly #region: FaultRegion;
   readonly #abort = new AbortController();
@@ -75,12 +77,14 @@ export class Watch {
   async #lookAtBooks(): Promise<void> {
     const { client } = this.#region;
     if (client.status !== 'ready') return;
+    const before = this.imbalances.length;
     for (const [partition, books] of (await readBooks(client, PREFIX, PARTITIONS)).entries()) {
       const accounted = accountedFor(books);
       if (accounted === books.received) continue;
       this.imbalances.push(`partition ${partition}: received ${books.received}, accounted for ${accounted}`);
     }
     this.looksAtBooks++;
+    if (this.imbalances.length === before) this.balancedLooks++;
   }
 
   async #lookAtSizes(): Promise<void> {
