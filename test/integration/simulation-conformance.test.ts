@@ -274,18 +274,13 @@ class Sequence {
     if (random.chance(0.5)) {
       const seen = random.chance(0.9);
       await this.both('seal', async (side) => {
-        const { seed } = await side.store.readWindows([], 0);
-        return side.store.seal(start, { dueMs, foldedMs, seed: seen && seed !== undefined ? seed : '' });
+        const view = await side.store.observe('?');
+        return side.store.seal(start, { dueMs, foldedMs, birth: seen ? view!.birth : '' });
       });
-      await this.agreeOnSeed();
-    } else await this.both('drop', (side) => side.store.drop(start));
+    } else {
+      await this.both('drop', (side) => side.store.drop(start));
+    }
     await this.both('meta', (side) => side.store.meta(start));
-  }
-
-  /** Each side draws a seed of its own where there was none; from here on they have the same. */
-  async agreeOnSeed(): Promise<void> {
-    const { seed } = await this.real.store.readWindows([], 0);
-    this.simulated.sim.partitions[0]!.seed = seed;
   }
 
   async write(): Promise<void> {

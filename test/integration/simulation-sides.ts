@@ -203,6 +203,7 @@ export function simulatedState({ partitions: [state] }: SimRedis): Awaited<Retur
     ['counted', c.counted],
     ['duplicate', c.duplicate],
     ['folded-entries', c.foldedEntries],
+    ['dead-letters', c.deadLetters],
     ['dead-bytes', c.deadBytes],
     ['dead-dropped', c.deadDropped],
     ...[...deadCounts].map(([reason, lines]): [string, number] => [`dead:${reason}`, lines]),

@@ -5,7 +5,7 @@ import { oldWindows } from './redis/fold-script.ts';
 import type { PartitionState } from './redis/partition-state.ts';
 import { readBooks } from './redis/shared-scripts.ts';
 import { keyOf } from './redis/stream.ts';
-import { type Scenario, TIMES, WINDOW_SEC } from './scenario.ts';
+import { type Scenario, SHORT_HOLD_MS, WINDOW_SEC } from './scenario.ts';
 import type { Simulation } from './simulation.ts';
 
 /** What must hold at every step: lines received = counted + duplicate + dead + not yet folded. Undefined: it does. */
@@ -149,7 +149,9 @@ function lostEvent(simulation: Simulation): string | undefined {
  * What Redis lost and got again from a relay that lives is not late on that account: no window of before is sealed until
  * its relays have said, since Redis went back, that all is there again.
  */
-function buriedResend({ redis, appended, relaysEver, rolledBackMs, counted }: Simulation): string | undefined {
+function buriedResend(simulation: Simulation): string | undefined {
+  const { redis, appended, relaysEver, rolledBackMs, counted, scenario } = simulation;
+  if (scenario.holdMs === SHORT_HOLD_MS) return undefined;
   const alive = new Set(relaysEver.filter(({ process }) => process.alive).map(({ incarnation }) => incarnation));
   for (const [partition, state] of redis.partitions.entries()) {
     const inTime = new Set<string>();
@@ -217,12 +219,12 @@ function sumWindows(parts: readonly CountedWindow[]): Map<number, Map<string, { 
 }
 
 /** What is not at rest yet, for the report. */
-export function unrest({ redis, clients }: Simulation): string {
+export function unrest({ redis, clients, scenario }: Simulation): string {
   const left = redis.partitions.map(({ stream, windows }, partition) => {
     const pending = stream.group?.pending.size ?? 'no group';
     const unread = stream.entries.length;
     return `partition ${partition}: pending ${pending}, entries ${unread}, windows ${[...windows.keys()].join(' ')}`;
   });
   const finals = [...redis.shared.finals.keys()].join(' ');
-  return `clients ${clients.done ? 'done' : 'waiting'}; ${left.join('; ')}; finals ${finals}; hold ${TIMES.holdMs}`;
+  return `clients ${clients.done ? 'done' : 'waiting'}; ${left.join('; ')}; finals ${finals}; hold ${scenario.holdMs}`;
 }

@@ -84,6 +84,7 @@ export class SimRelay {
       backoffMs: (failures) => backoffMs(failures, () => world.random.fraction()),
       events: {
         work: () => this.#wake[partition]?.(),
+        journaled: () => undefined,
         confirmed: () => undefined,
         lostByRedis: (batches) => world.say(() => `${this.#id}: Redis lost ${batches} batches of ${partition}`),
         gap: (batches) => {

@@ -2,7 +2,14 @@ import type { Clock } from '@weir/common/clock';
 import { WeirError } from '@weir/common/errors';
 import type { Logger } from '@weir/common/logger';
 import type { FoundBatch, Journal, JournalBatch, LaneJournal } from './journal.ts';
-import { decodeRecord, encodeHead, encodeRecord, readSegment, type SegmentHead, type SegmentRead } from './journal-codec.ts';
+import {
+  decodeRecord,
+  encodeHead,
+  encodeRecord,
+  readSegment,
+  type SegmentHead,
+  type SegmentRead,
+} from './journal-codec.ts';
 import type { JournalFile, JournalFiles } from './journal-files.ts';
 import { Incarnation, JournalIndex, type Segment } from './journal-index.ts';
 import { JournalMemory } from './journal-memory.ts';

@@ -101,9 +101,7 @@ export class JournalIndex {
     this.bytes += bytes;
     const kept = this.#places.get(segment);
     if (kept === undefined) return;
-    let places = kept.places.get(partition);
-    if (places === undefined) kept.places.set(partition, (places = []));
-    places.push({ receivedMs, position: record.position, bytes });
+    addPlace(kept.places, record);
     kept.count++;
     this.#placeCount++;
     this.#forgetPlaces(segment);
@@ -123,7 +121,11 @@ export class JournalIndex {
   }
 
   /** The first record from this sequence on that can be read. Where two segments hold it, the later one is right. */
-  locate(incarnation: Incarnation, partition: number, sequence: number): { segment: Segment; sequence: number } | undefined {
+  locate(
+    incarnation: Incarnation,
+    partition: number,
+    sequence: number,
+  ): { segment: Segment; sequence: number } | undefined {
     let after: { segment: Segment; sequence: number } | undefined;
     for (let i = this.segments.length - 1; i >= 0; i--) {
       const segment = this.segments[i]!;
@@ -155,11 +157,7 @@ export class JournalIndex {
 
   loadPlaces(segment: Segment, records: readonly RecordPlace[]): void {
     const places: Places = new Map();
-    for (const { partition, receivedMs, position, bytes } of records) {
-      let list = places.get(partition);
-      if (list === undefined) places.set(partition, (list = []));
-      list.push({ receivedMs, position, bytes });
-    }
+    for (const record of records) addPlace(places, record);
     this.#placeCount += records.length - (this.#places.get(segment)?.count ?? 0);
     this.#places.delete(segment);
     this.#places.set(segment, { count: records.length, places });
@@ -212,4 +210,11 @@ export class JournalIndex {
       this.#places.delete(segment);
     }
   }
+}
+
+function addPlace(places: Places, { partition, receivedMs, position, bytes }: RecordPlace): void {
+  const place = { receivedMs, position, bytes };
+  const list = places.get(partition);
+  if (list === undefined) places.set(partition, [place]);
+  else list.push(place);
 }

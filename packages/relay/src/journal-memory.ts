@@ -26,7 +26,10 @@ export class JournalMemory {
 
   add(partition: number, batch: JournalBatch): void {
     let batches = this.#partitions.get(partition);
-    if (batches === undefined) this.#partitions.set(partition, (batches = new Map()));
+    if (batches === undefined) {
+      batches = new Map();
+      this.#partitions.set(partition, batches);
+    }
     batches.set(batch.sequence, batch);
     this.#bytes += sizeOf(batch);
     if (this.over) this.#surplus.add(`${partition}:${batch.sequence}`);

@@ -121,17 +121,18 @@ export class RelayReport implements Service {
     const { redis, prefix, id, incarnation, clock, time, drainedMs, logger } = this.#options;
     const sentMs = clock.monotonicMs();
     // What an earlier start left behind was received before this one was: aggregators shall wait for that, too.
+    // The first word of a relay that owes lines of an earlier start: windows of then wait for it.
     const owedSinceMs = this.#startedMs === '' ? this.#options.owedSinceMs() : Number.POSITIVE_INFINITY;
-    const owed = owedSinceMs === Number.POSITIVE_INFINITY ? '' : owedSinceMs;
+    const drained = drainedMs() ?? (owedSinceMs === Number.POSITIVE_INFINITY ? '' : owedSinceMs);
     const reply = (await REPORT.run(
       redis,
       [relaysKey(prefix)],
-      [id, incarnation, this.#startedMs, drainedMs() ?? '', DEAD_AFTER_MS, standing, owed],
+      [id, incarnation, this.#startedMs, drained, DEAD_AFTER_MS, standing],
     )) as [Buffer, number, Buffer];
     const jumpMs = time.observe(reply[1], clock.monotonicMs() - sentMs);
     if (Math.abs(jumpMs) > CLOCK_JUMP_MS) logger.warn({ jumpMs: Math.round(jumpMs) }, "Redis's clock jumped");
     if (reply[0].toString() === 'taken') return false;
-    if (this.#startedMs === '') this.#startedMs = String(Math.min(reply[1], owedSinceMs));
+    if (this.#startedMs === '') this.#startedMs = String(reply[1]);
     return true;
   }
 

@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { RedisTime, systemClock } from '@weir/common/clock';
+import { readDeployment } from '@weir/common/deployment';
 import { SettingsError } from '@weir/common/errors';
 import { type Check, HttpServer } from '@weir/common/http';
 import type { BuildContext, Daemon } from '@weir/common/program';
 import { openRedis, passingFault } from '@weir/common/redis';
-import { readDeployment } from '@weir/common/deployment';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import { Admission } from './admission.ts';
-import { Intake } from './intake.ts';
+import { CountsReport } from './counts-report.ts';
 import { DataDir } from './data-dir.ts';
 import { DiskJournal, type Recovered } from './disk-journal.ts';
+import { Intake } from './intake.ts';
 import { type Journal, MemoryJournal } from './journal.ts';
 import { DirectoryFiles } from './journal-files.ts';
 import { JournalReach } from './journal-reach.ts';
@@ -88,8 +89,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
       logger: log,
     });
   const recovered: Recovered[] = diskJournal?.recover() ?? [];
-  const journal: Journal =
-    diskJournal ?? new MemoryJournal({ maxBytes: settings.journalMemoryBytes, partitions });
+  const journal: Journal = diskJournal ?? new MemoryJournal({ maxBytes: settings.journalMemoryBytes, partitions });
   const publisher: Publisher = new Publisher({
     redis: appendRedis,
     prefix,
@@ -136,6 +136,17 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     logger: log,
     fail,
     stopping,
+  });
+  const countsReport = new CountsReport({
+    redis,
+    prefix,
+    id,
+    incarnation,
+    clock,
+    totals: () => counts.totals,
+    admitted: () => admission.open,
+    fail,
+    logger: log,
   });
   const intake = new Intake({
     lanes: publisher.lanes,
@@ -203,6 +214,8 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     stopOnly(async () => disk?.release()),
     stopOnly(async () => redis.disconnect()),
     stopOnly(() => report.stop()),
+    // Stops after all that counts, so that its last report is complete.
+    countsReport,
     stopOnly(() => publisher.stop()),
     ...(http ? [http] : []),
     admission,

@@ -7,8 +7,7 @@ relays that fall silent.
 KEYS  relays
 ARGV  id, incarnation, started (ms, or '' at the first report), drained (ms, or '': as it stands there, or as of its start),
       dead after (ms),
-      at the first report the field as it was read before, or '',
-      and when the oldest line was received that is not known to be in Redis (ms), or '': the start counts from there
+      at the first report the field as it was read before, or ''
 Reply {'reported', now ms, previous field or ''}
       | {'taken', now ms, field}: at the first report, something else stands there than was read, so somebody may be alive;
         later, another incarnation that is alive and started after this one has the id. One that started before is dead
@@ -26,9 +25,6 @@ if started == '' then
     return { 'taken', nowMs, previous }
   end
   started = now
-  if (tonumber(ARGV[7]) or nowMs) < nowMs then
-    started = ARGV[7]
-  end
   -- A relay that starts clears away those that are gone for good, whatever --hold is.
   local all = redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
