@@ -52,10 +52,6 @@ export class BooksOfTruth {
     }
   }
 
-  has(name: string): boolean {
-    return this.#events.has(name);
-  }
-
   /**
    * By point (`pointName`). At least: what was answered 2xx and is no dead letter. At most: everything sent. `dead` has
    * the names of the events found among the dead letters: each of them may be counted as well, because a duplicate that

@@ -1,6 +1,6 @@
 import { finalsKey, partitionKeys } from '@weir/common/keys';
 import { eventually } from '../../support/eventually.ts';
-import { readBooks, totalBooks } from '../../support/ledger.ts';
+import { readBooks } from '../../support/ledger.ts';
 import type { Clients } from './clients.ts';
 import { type FaultRegion, PARTITIONS, PREFIX } from './fault-region.ts';
 import { metricWithin } from './watch.ts';
@@ -73,11 +73,6 @@ async function timed(
     { timeoutMs, everyMs: 200, what },
   );
   return performance.now() - startedMs;
-}
-
-/** For a line about the books: throws when they do not balance. */
-export async function countedLines(region: FaultRegion): Promise<number> {
-  return totalBooks(await readBooks(region.client, PREFIX, PARTITIONS)).counted;
 }
 
 function sum(numbers: readonly number[]): number {

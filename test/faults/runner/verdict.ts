@@ -1,6 +1,6 @@
 import type { Books } from '../../support/ledger.ts';
 import { accountedFor } from '../../support/ledger.ts';
-import { type Bounds, windowOf } from './books-of-truth.ts';
+import type { Bounds } from './books-of-truth.ts';
 import type { Peaks } from './watch.ts';
 
 /** Judges a region that has come to rest. Pure: everything it goes by was gathered before. */
@@ -179,10 +179,4 @@ function* sizes({ peaks, redisKeysAtRest }: Evidence): Iterable<Violation> {
   for (const [what, value, limit] of all) {
     if (value > limit) yield { rule: 'unbounded', text: `${what}: ${value}, at most ${limit}` };
   }
-}
-
-/** The window a line's event lies in. */
-export function windowOfEvent(name: string, windowSec: number): number {
-  const sec = windowOf(name);
-  return sec - (sec % windowSec);
 }

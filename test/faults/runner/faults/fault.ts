@@ -47,5 +47,3 @@ export async function lasting(random: Random, fromMs: number, toMs: number): Pro
   await sleep(ms);
   return `${(ms / 1000).toFixed(1)} s`;
 }
-
-export const oneOf = (random: Random, ids: readonly string[]): string => random.pick(ids);
