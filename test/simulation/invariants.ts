@@ -56,6 +56,7 @@ function startsOf(lines: Buffer): Set<number> {
 export function atRest(simulation: Simulation): boolean {
   const { redis, clients, scenario } = simulation;
   if (!clients.done) return false;
+  if (!simulation.relays.every(({ drained }) => drained)) return false;
   for (const { stream, windows } of redis.partitions) {
     if (scenario.kind === 'whole' && windows.size > 0) return false;
     if (!stream.group || stream.group.pending.size > 0 || stream.group.lastDelivered < stream.lastKey) return false;
@@ -107,14 +108,19 @@ function tracesLeft({ redis }: Simulation): string | undefined {
   return undefined;
 }
 
-/** A batch that Redis confirmed and lost is sent again, unless its relay has died or its journal was too short. */
-function unkeptBatch({ redis, appended, relaysEver }: Simulation): string | undefined {
+/**
+ * A batch that Redis confirmed and lost is sent again, by whichever start of its relay there is now, unless the journal was
+ * too short for it or its disk gave way.
+ */
+function unkeptBatch({ redis, appended, relays, relaysEver, disks }: Simulation): string | undefined {
   for (const [name, { partition, incarnation, sequence }] of appended) {
     if (redis.partitions[partition]!.appended.has(name)) continue;
-    const relay = relaysEver.find((each) => each.incarnation === incarnation)!;
-    if (relay.process.alive && sequence >= relay.journal.oldest(partition)) {
-      return `batch ${sequence} of ${relay.process.name} was lost, although the relay lives and has it`;
-    }
+    const { id } = relaysEver.find((each) => each.incarnation === incarnation)!;
+    const number = relays.findIndex((relay) => relay.id === id);
+    const what = `batch ${sequence} of partition ${partition}, incarnation ${incarnation} of ${id}`;
+    if (relays[number]!.holds(incarnation, partition, sequence)) return `${what} was lost, although the relay has it`;
+    const { forgot, refused, lostPower } = disks[number]!;
+    if (!forgot && !refused && !lostPower) return `${what} was lost, by Redis and by the relay's disk`;
   }
   return undefined;
 }
@@ -149,10 +155,25 @@ function lostEvent(simulation: Simulation): string | undefined {
  * What Redis lost and got again from a relay that lives is not late on that account: no window of before is sealed until
  * its relays have said, since Redis went back, that all is there again.
  */
-function buriedResend({ redis, appended, relaysEver, rolledBackMs, counted }: Simulation): string | undefined {
+function buriedResend({
+  redis,
+  appended,
+  relaysEver,
+  rolledBackMs,
+  counted,
+  scenario,
+}: Simulation): string | undefined {
   const alive = new Set(relaysEver.filter(({ process }) => process.alive).map(({ incarnation }) => incarnation));
   for (const [partition, state] of redis.partitions.entries()) {
     const inTime = new Set<string>();
+    /** By window: when its first batch was appended. */
+    const firstMs = new Map<number, number>();
+    for (const batch of appended.values()) {
+      if (batch.partition !== partition) continue;
+      for (const startSec of startsOf(batch.lines)) {
+        firstMs.set(startSec, Math.min(firstMs.get(startSec) ?? Number.POSITIVE_INFINITY, batch.atMs));
+      }
+    }
     for (const batch of appended.values()) {
       if (batch.partition !== partition || batch.atMs >= rolledBackMs || !alive.has(batch.incarnation)) continue;
       for (const line of linesOf(batch.lines)) inTime.add(line);
@@ -162,7 +183,11 @@ function buriedResend({ redis, appended, relaysEver, rolledBackMs, counted }: Si
       if (reason !== 'late') continue;
       for (const line of linesOf(lines)) {
         const [startSec] = startsOf(Buffer.from(`${line}\n`));
-        if ((state.sealed.get(startSec!) ?? 0) <= rolledBackMs || told.has(line) || !inTime.has(line)) continue;
+        const sealedMs = state.sealed.get(startSec!) ?? 0;
+        const dueMs = Math.max((startSec! + WINDOW_SEC) * 1_000, firstMs.get(startSec!)!) + scenario.store.latenessMs;
+        // Nobody is waited for longer than that, and going back in time may have used it up.
+        if (sealedMs >= dueMs + TIMES.holdMs) continue;
+        if (sealedMs <= rolledBackMs || told.has(line) || !inTime.has(line)) continue;
         return `partition ${partition} buried as late what Redis had lost and a relay sent again: ${line}`;
       }
     }

@@ -30,6 +30,9 @@ export interface Scenario {
   longestPauseMs: number;
   rollbacks: number;
   journalBytes: number;
+  journalMemoryBytes: number;
+  /** The relays' disks refuse for a while. */
+  diskFaults: boolean;
   store: PartitionStoreOptions;
 }
 
@@ -83,6 +86,8 @@ export function drawScenario(random: Random, { maxOldWindows, ...focus }: Focus 
     longestPauseMs: 4_000,
     rollbacks: random.chance(0.4) ? random.integer(1, 2) : 0,
     journalBytes: random.chance(0.1) ? 3_000 : 1_000_000,
+    journalMemoryBytes: random.chance(0.3) ? 1_000 : 1_000_000,
+    diskFaults: !calm && random.chance(0.3),
     store: {
       prefix: 'sim',
       windowSec: WINDOW_SEC,
