@@ -1,7 +1,7 @@
 /**
  * What `npm run demo` and `npm test` run first: makes a fresh Debian or Ubuntu machine that has only Node.js and npm
- * ready for both. Four steps, each quiet when there is nothing to do: the version of Node.js, the two servers, the node
- * packages, the build. Plain Node without dependencies, because it runs before there are any.
+ * ready for both. Five steps, each quiet when there is nothing to do: the version of Node.js, the two servers, the version
+ * of Redis, the node packages, the build. Plain Node without dependencies, because it runs before there are any.
  *
  * Where it cannot install something it says what is missing and which command would bring it, and ends with 1.
  * `--dry-run` prints the commands of each step that is due instead of running them.
@@ -19,8 +19,11 @@ const dryRun = process.argv.includes('--dry-run');
 /** Program we need → Debian package that has it. */
 const SERVERS = { 'redis-server': 'redis-server', influxd: 'influxdb' };
 
+const REDIS_MAJOR = 7;
+
 checkNode();
 installServers();
+checkRedis();
 installPackages();
 build();
 
@@ -57,6 +60,23 @@ function installServers() {
   giveUp(
     `${still.join(' and ') || 'Debian packages'} could not be installed (the reason is above). As root:`,
     `  ${byHand}`,
+  );
+}
+
+/** Distributions differ in what they have, and a Redis may have been there before. */
+function checkRedis() {
+  const program = findProgram('redis-server');
+  // Only where the install was not really done.
+  if (program === undefined) return;
+  const { stdout, error } = spawnSync(program, ['--version'], { encoding: 'utf8' });
+  const found = /\bv=(\d+)\.(\d+)\S*/.exec(stdout ?? '');
+  if (found && Number(found[1]) >= REDIS_MAJOR) return;
+  const what = found
+    ? `version ${found[0].slice('v='.length)}`
+    : `no version that can be read${error ? ` (${error.message})` : ''}`;
+  giveUp(
+    `Weir needs Redis ${REDIS_MAJOR}.0 or newer; ${program} is ${what}.`,
+    'Install a newer one so that its redis-server comes first on PATH, then run this again.',
   );
 }
 

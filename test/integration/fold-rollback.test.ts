@@ -88,7 +88,7 @@ describe('after Redis went back in time', () => {
   test('a late verdict is refused when the seal is gone', async () => {
     const it = await lab();
     const entry = await it.entry([at(1)]);
-    await it.store.seal(WINDOW, { dueMs: 0, foldedMs: 0, seed: '' });
+    await it.store.seal(WINDOW, { dueMs: 0, foldedMs: 0, birth: '' });
     const process = await it.process();
     await save();
     await it.seal(WINDOW, 0, 0);

@@ -108,16 +108,30 @@ describe('sealing', () => {
 
   test('is refused where the partition was emptied since it was looked at, or never had anything', async () => {
     const { it } = await withWindow();
-    const seal = (seed: string) => it.store.seal(WINDOW, { dueMs: 0, foldedMs: 0, seed });
-    const { seed } = (await it.store.observe('?'))!;
+    const seal = (birth: string) => it.store.seal(WINDOW, { dueMs: 0, foldedMs: 0, birth });
+    const { birth } = (await it.store.observe('?'))!;
     expect(await seal('0123456789abcdef')).toBe('changed');
     await redis.flushall();
-    expect(await seal(seed)).toBe('changed');
+    expect(await seal(birth)).toBe('changed');
     const view = (await it.store.observe(''))!;
-    expect(view.seed).toMatch(/^[0-9a-f]{16}$/);
-    expect(view.seed).not.toBe(seed);
+    expect(view.birth).toMatch(/^[0-9a-f]{16}$/);
+    expect(view.birth).not.toBe(birth);
     expect(await seal('')).toBe('changed');
-    expect(await seal(view.seed)).toBe('sealed');
+    expect(await seal(view.birth)).toBe('sealed');
+  });
+
+  test('is refused in a partition that came into being again, though a process brought its seed back', async () => {
+    const { it, process } = await withWindow();
+    const before = (await it.store.observe('?'))!;
+    await redis.flushall();
+    await it.createGroup();
+    await process.fold(await it.entry([at(1)]));
+    expect(await redis.get(it.keys.seed)).toBe(process.memory.seed);
+    const { birth } = (await it.store.observe('?'))!;
+    expect(birth).not.toBe(before.birth);
+    const seal = (as: string) => it.store.seal(WINDOW, { dueMs: 0, foldedMs: 0, birth: as });
+    expect(await seal(before.birth)).toBe('changed');
+    expect(await seal(birth)).toBe('sealed');
   });
 
   test('is behind while an entry appended before is not delivered, or not folded', async () => {
@@ -209,7 +223,7 @@ describe('freeing a window’s state', () => {
     await it.seal(WINDOW, 0, 0);
     expect(await it.store.drop(WINDOW)).toBe('dropped');
     const left = [...(await it.snapshot()).keys()].map((name) => name.slice(it.keys.base.length)).sort();
-    expect(left).toEqual(['counters', `sealed:${Math.floor(WINDOW / 60 / 4_096)}`, 'seed', 'stamp', 'stream']);
+    expect(left).toEqual(['birth', 'counters', `sealed:${Math.floor(WINDOW / 60 / 4_096)}`, 'seed', 'stamp', 'stream']);
     expect(await it.store.drop(WINDOW)).toBe('gone');
     expect(await it.store.dirtyWindows()).toMatchObject({ windows: [] });
     expect((await it.store.observe(''))!.open.size).toBe(0);

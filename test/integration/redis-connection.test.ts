@@ -3,8 +3,10 @@ import { connectRedis, openRedis, redisTimeMs, Script } from '@weir/common/redis
 import { checkRedisServer } from '@weir/common/redis-check';
 import type { Redis } from 'ioredis';
 import { cleanup } from '../support/cleanup.ts';
+import { startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { runCli } from '../support/run-program.ts';
 
 /** What Weir relies on in its connections: nothing runs later than its caller thinks, and a lost script is no fault. */
 let server: RedisServer;
@@ -156,5 +158,39 @@ describe('the check of a Redis', () => {
   test('warns of a replica', async () => {
     const replica = await startRedis({ extraArgs: ['--replicaof', '127.0.0.1', String(server.port)] });
     expect((await checkRedisServer(replica.client())).warnings.at(-1)).toContain('replica');
+  });
+});
+
+describe('a password that Redis does not need', () => {
+  const url = () => `redis://:needless@127.0.0.1:${server.port}`;
+
+  test('is no fault, and a warning at the start', async () => {
+    const redis = open({ url: url() });
+    await connectRedis(redis, 5_000);
+    expect((await checkRedisServer(redis)).warnings).toContain('--redis has a password, and this Redis asks for none');
+    expect((await checkRedisServer(await connected())).warnings.join()).not.toContain('password');
+  });
+
+  test('breaks neither a log in JSON nor the output of a command', async () => {
+    const place = ['--http', '127.0.0.1:0', '--udp', 'off', '--log-format', 'json'];
+    const relay = await startDaemon('weir-relay', ['--redis', url(), ...place]);
+    expect(relay.logged('--redis has a password, and this Redis asks for none')).toBeDefined();
+    expect(await runCli(['pending', '--redis', url()])).toEqual({
+      code: 0,
+      stdout: 'no pending entries\n',
+      stderr: '',
+    });
+    await relay.stop();
+    expect(relay.strayLines).toEqual([]);
+  });
+
+  test('and one that is wrong is refused', async () => {
+    const locked = await startRedis();
+    await locked.client().config('SET', 'requirepass', 'right');
+    const wrong = open({ url: `redis://:wrong@127.0.0.1:${locked.port}` });
+    await expect(connectRedis(wrong, 300)).rejects.toMatchObject({ code: 'redis-wrongpass' });
+    const right = open({ url: `redis://:right@127.0.0.1:${locked.port}` });
+    await connectRedis(right, 5_000);
+    expect((await checkRedisServer(right)).warnings.join()).not.toContain('password');
   });
 });

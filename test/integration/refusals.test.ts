@@ -1,6 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DaemonName, Environment, PROGRAMS } from '../support/daemon.ts';
+import { cleanup } from '../support/cleanup.ts';
+import {
+  Daemon,
+  type DaemonName,
+  type Environment,
+  type PROGRAMS,
+  startDaemon,
+  startProgram,
+} from '../support/daemon.ts';
+import { eventually } from '../support/eventually.ts';
 import { startInfluxd } from '../support/influxd.ts';
 import { type Region, startRegion } from '../support/region.ts';
 import { runProgram } from '../support/run-program.ts';
@@ -33,6 +42,16 @@ test.each<keyof typeof PROGRAMS>(['weir-relay', 'weir-aggregator', 'weir'])(
   },
 );
 
+test.each<keyof typeof PROGRAMS>(['weir-relay', 'weir-aggregator', 'weir'])(
+  '%s takes no more partitions than the others',
+  async (program) => {
+    const args = program === 'weir' ? ['lag', '--partitions', '1025'] : ['--partitions', '1025'];
+    const { code, stderr } = await runProgram(program, args);
+    expect(code).toBe(program === 'weir' ? 2 : 78);
+    expect(stderr).toContain('--partitions: got "1025", expected a whole number from 1 to 1024');
+  },
+);
+
 describe('beside a deployment that runs', () => {
   let region: Region;
 
@@ -58,6 +77,34 @@ describe('beside a deployment that runs', () => {
     await expectRefused('weir-relay', args, bothValues('--partitions', '5', '8'));
   });
 
+  test.each([[], ['--window', '30s']])('the aggregator’s own command again names its address: %j', async (...more) => {
+    const http = region.aggregators[0]!.http;
+    const args = [...region.aggregatorSettings('aggregator-1'), '--http', http, ...more];
+    await expectRefused('weir-aggregator', args, inUse('--http', http));
+  });
+
+  test('the relay’s own command again names its address, that of its datagrams too', async () => {
+    const { http, udp } = region.relays[0]!;
+    const args = [...region.relaySettings('relay-1', await tempDir('other')), '--http', http];
+    await expectRefused('weir-relay', args, inUse('--http', http));
+    const other = [...region.relaySettings('other', await tempDir('other')), '--udp', udp];
+    await expectRefused('weir-relay', other, inUse('--udp', udp));
+  });
+
+  test('a relay takes the addresses of one that is just ending', async () => {
+    const ending = await startDaemon('weir-relay', region.relaySettings('ending', await tempDir('ending')));
+    const { http, udp } = ending;
+    const args = [...region.relaySettings('next', await tempDir('next')), '--http', http, '--udp', udp];
+    const next = new Daemon('weir-relay', await startProgram('weir-relay', args, {}));
+    cleanup('next', () => next.takeDown());
+    const waits = () => next.logged('the address is in use; waiting whether it stays so');
+    await eventually(waits, { what: 'the next one to wait', everyMs: 10 });
+    await ending.stop();
+    await next.untilReady();
+    expect({ http: next.http, udp: next.udp }).toEqual({ http, udp });
+    await next.stop();
+  });
+
   test('a second live process with the same id is refused, and the first goes on', async () => {
     await Promise.all([
       expectRefused('weir-aggregator', region.aggregatorSettings('aggregator-1'), /--id.*aggregator-1.*live/),
@@ -68,6 +115,10 @@ describe('beside a deployment that runs', () => {
     }
   });
 });
+
+function inUse(flag: string, address: string): RegExp {
+  return new RegExp(`${flag}: got ${address}, expected an address that no other process listens on$`);
+}
 
 function bothValues(setting: string, here: string, there: string): RegExp {
   return new RegExp(`${setting}: got ${here}, expected ${there}, which deployment "weir" has recorded`);

@@ -137,7 +137,6 @@ test('a full journal is 503 with Retry-After, and datagrams are dropped, until R
 
 test('SIGTERM with Redis away leaves everything to the next start, and the report with it', async () => {
   const first = await startRelay();
-  const receivedMs = Date.now();
   await server.pause();
   expect(await write(first, users('http', 20))).toMatchObject({ status: 204 });
   await sendDatagram(first, users('udp', 20).map(line));
@@ -150,9 +149,6 @@ test('SIGTERM with Redis away leaves everything to the next start, and the repor
   expect((await redis.hget(relaysKey('weir'), 'az1'))?.split(' ')).toHaveLength(4);
   await startRelay();
   await untilInRedis([...users('http', 20), ...users('udp', 20)]);
-  const [, startedMs, , , sinceMs] = (await redis.hget(relaysKey('weir'), 'az1'))!.split(' ').map(Number);
-  expect(sinceMs).toBeLessThan(receivedMs + 1_000);
-  expect(startedMs).toBeGreaterThan(sinceMs!);
 });
 
 test('a full disk takes nothing new and loses nothing, and is written again once it has room', async () => {

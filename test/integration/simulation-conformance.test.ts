@@ -274,18 +274,13 @@ class Sequence {
     if (random.chance(0.5)) {
       const seen = random.chance(0.9);
       await this.both('seal', async (side) => {
-        const { seed } = await side.store.readWindows([], 0);
-        return side.store.seal(start, { dueMs, foldedMs, seed: seen && seed !== undefined ? seed : '' });
+        const view = await side.store.observe('?');
+        return side.store.seal(start, { dueMs, foldedMs, birth: seen ? view!.birth : '' });
       });
-      await this.agreeOnSeed();
-    } else await this.both('drop', (side) => side.store.drop(start));
+    } else {
+      await this.both('drop', (side) => side.store.drop(start));
+    }
     await this.both('meta', (side) => side.store.meta(start));
-  }
-
-  /** Each side draws a seed of its own where there was none; from here on they have the same. */
-  async agreeOnSeed(): Promise<void> {
-    const { seed } = await this.real.store.readWindows([], 0);
-    this.simulated.sim.partitions[0]!.seed = seed;
   }
 
   async write(): Promise<void> {
@@ -357,7 +352,7 @@ class Sequence {
     );
     if (random.chance(0.1)) await this.both('sign off', ({ heartbeats }) => heartbeats.signOff(id));
     const drained = random.pick(['', '2000']);
-    const reported = { id, incarnation, started, drained, deadMs, since: random.pick(['', '500']) };
+    const reported = { id, incarnation, started, drained, deadMs };
     await this.both('report', async (side) =>
       side.report({ ...reported, standing: stands ? await side.relayField(id) : '' }),
     );

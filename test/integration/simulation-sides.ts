@@ -75,8 +75,8 @@ export function realSide(redis: Redis, reader: Redis, options: PartitionStoreOpt
     readNew: (consumer, count) => source(consumer).readNew(count, 1),
     heartbeats: new RedisHeartbeats(redis, options.prefix),
     relayField: async (id) => (await redis.hget(relaysKey(options.prefix), id)) ?? '',
-    report: async ({ id, incarnation, started, drained, deadMs, standing, since }) => {
-      const args = [id, incarnation, started, drained, deadMs, standing, since];
+    report: async ({ id, incarnation, started, drained, deadMs, standing }) => {
+      const args = [id, incarnation, started, drained, deadMs, standing];
       const [kind, nowMs, previous] = (await reports.run(redis, [relaysKey(options.prefix)], args)) as [
         Buffer,
         number,
@@ -203,6 +203,7 @@ export function simulatedState({ partitions: [state] }: SimRedis): Awaited<Retur
     ['counted', c.counted],
     ['duplicate', c.duplicate],
     ['folded-entries', c.foldedEntries],
+    ['dead-letters', c.deadLetters],
     ['dead-bytes', c.deadBytes],
     ['dead-dropped', c.deadDropped],
     ...[...deadCounts].map(([reason, lines]): [string, number] => [`dead:${reason}`, lines]),

@@ -5,7 +5,7 @@ import { oldWindows } from './redis/fold-script.ts';
 import type { PartitionState } from './redis/partition-state.ts';
 import { readBooks } from './redis/shared-scripts.ts';
 import { keyOf } from './redis/stream.ts';
-import { type Scenario, TIMES, WINDOW_SEC } from './scenario.ts';
+import { type Scenario, SHORT_HOLD_MS, WINDOW_SEC } from './scenario.ts';
 import type { Simulation } from './simulation.ts';
 
 /** What must hold at every step: lines received = counted + duplicate + dead + not yet folded. Undefined: it does. */
@@ -155,25 +155,12 @@ function lostEvent(simulation: Simulation): string | undefined {
  * What Redis lost and got again from a relay that lives is not late on that account: no window of before is sealed until
  * its relays have said, since Redis went back, that all is there again.
  */
-function buriedResend({
-  redis,
-  appended,
-  relaysEver,
-  rolledBackMs,
-  counted,
-  scenario,
-}: Simulation): string | undefined {
+function buriedResend(simulation: Simulation): string | undefined {
+  const { redis, appended, relaysEver, rolledBackMs, counted, scenario } = simulation;
+  if (scenario.holdMs === SHORT_HOLD_MS) return undefined;
   const alive = new Set(relaysEver.filter(({ process }) => process.alive).map(({ incarnation }) => incarnation));
   for (const [partition, state] of redis.partitions.entries()) {
     const inTime = new Set<string>();
-    /** By window: when its first batch was appended. */
-    const firstMs = new Map<number, number>();
-    for (const batch of appended.values()) {
-      if (batch.partition !== partition) continue;
-      for (const startSec of startsOf(batch.lines)) {
-        firstMs.set(startSec, Math.min(firstMs.get(startSec) ?? Number.POSITIVE_INFINITY, batch.atMs));
-      }
-    }
     for (const batch of appended.values()) {
       if (batch.partition !== partition || batch.atMs >= rolledBackMs || !alive.has(batch.incarnation)) continue;
       for (const line of linesOf(batch.lines)) inTime.add(line);
@@ -183,11 +170,7 @@ function buriedResend({
       if (reason !== 'late') continue;
       for (const line of linesOf(lines)) {
         const [startSec] = startsOf(Buffer.from(`${line}\n`));
-        const sealedMs = state.sealed.get(startSec!) ?? 0;
-        const dueMs = Math.max((startSec! + WINDOW_SEC) * 1_000, firstMs.get(startSec!)!) + scenario.store.latenessMs;
-        // Nobody is waited for longer than that, and going back in time may have used it up.
-        if (sealedMs >= dueMs + TIMES.holdMs) continue;
-        if (sealedMs <= rolledBackMs || told.has(line) || !inTime.has(line)) continue;
+        if ((state.sealed.get(startSec!) ?? 0) <= rolledBackMs || told.has(line) || !inTime.has(line)) continue;
         return `partition ${partition} buried as late what Redis had lost and a relay sent again: ${line}`;
       }
     }
@@ -242,12 +225,12 @@ function sumWindows(parts: readonly CountedWindow[]): Map<number, Map<string, { 
 }
 
 /** What is not at rest yet, for the report. */
-export function unrest({ redis, clients }: Simulation): string {
+export function unrest({ redis, clients, scenario }: Simulation): string {
   const left = redis.partitions.map(({ stream, windows }, partition) => {
     const pending = stream.group?.pending.size ?? 'no group';
     const unread = stream.entries.length;
     return `partition ${partition}: pending ${pending}, entries ${unread}, windows ${[...windows.keys()].join(' ')}`;
   });
   const finals = [...redis.shared.finals.keys()].join(' ');
-  return `clients ${clients.done ? 'done' : 'waiting'}; ${left.join('; ')}; finals ${finals}; hold ${TIMES.holdMs}`;
+  return `clients ${clients.done ? 'done' : 'waiting'}; ${left.join('; ')}; finals ${finals}; hold ${scenario.holdMs}`;
 }

@@ -21,9 +21,9 @@ export const WHERE: Record<Check, Focus> = {
     sendingMs: 20_000,
   },
   'folded-before-seal': { kind: 'whole' },
-  'seed-before-seal': { kind: 'whole', rollbacks: 2 },
-  'epoch-before-seal': { kind: 'whole', rollbacks: 2 },
-  'asked-anew': { kind: 'whole', rollbacks: 2 },
+  'birth-before-seal': { kind: 'whole', rollbacks: 2, holdMs: 45_000 },
+  'epoch-before-seal': { kind: 'whole', rollbacks: 2, holdMs: 45_000 },
+  'asked-anew': { kind: 'whole', rollbacks: 2, holdMs: 45_000 },
   'read-back': { kind: 'whole', rollbacks: 2 },
   'final-after-partitions': {
     kind: 'whole',
@@ -42,11 +42,17 @@ export const WHERE: Record<Check, Focus> = {
  * them; `npm run simulate -- --seeds 5000 --without CHECK` finds the next.
  */
 const FROM: Partial<Record<Check, number>> = {
-  seed: 260,
-  verdict: 170,
-  'final-after-partitions': 530,
-  intent: 320,
-  'asked-anew': 1_900,
+  nonce: 830,
+  verdict: 1_290,
+  seed: 500,
+  sealed: 160,
+  'publish-version': 470,
+  'birth-before-seal': 970,
+  'epoch-before-seal': 5_600,
+  'asked-anew': 3_450,
+  'final-after-partitions': 200,
+  settle: 190,
+  intent: 690,
 };
 
 /** Runs schedules without a check until one breaks a guarantee; undefined when none of them does. */

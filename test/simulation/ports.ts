@@ -68,15 +68,10 @@ export class SimPartitionStore implements PartitionStore {
     return this.#call('observe', (_, state) => scripts.observe(state, stamp));
   }
 
-  seal(startSec: number, sealing: { dueMs: number; foldedMs: number; seed: string }) {
+  seal(startSec: number, sealing: { dueMs: number; foldedMs: number; birth: string }) {
     return this.#call('seal', (redis, state) => {
       const { nowMs, without } = redis;
-      return scripts.seal(state, startSec, {
-        ...sealing,
-        nowMs,
-        without,
-        fresh: { seed: redis.seed(), stamp: redis.stamp() },
-      });
+      return scripts.seal(state, startSec, { ...sealing, nowMs, without, stamp: redis.stamp() });
     });
   }
 

@@ -29,6 +29,8 @@ export interface Scenario {
   /** Where windows are sealed it is short, so that `finalKeepMs` covers what the process may still write. */
   longestPauseMs: number;
   rollbacks: number;
+  /** How long sealing waits for a relay. The short one may be over before a relay that was paused is back. */
+  holdMs: number;
   journalBytes: number;
   journalMemoryBytes: number;
   /** The relays' disks refuse for a while. */
@@ -39,10 +41,11 @@ export interface Scenario {
 export const EPOCH_MS = 1_700_000_000_000;
 export const WINDOW_SEC = 10;
 
+export const SHORT_HOLD_MS = 12_000;
+
 export const TIMES = {
   graceMs: 500,
   republishMs: 500,
-  holdMs: 12_000,
   claimIdleMs: 1_500,
   claimEveryMs: 800,
   blockMs: 1_000,
@@ -85,6 +88,7 @@ export function drawScenario(random: Random, { maxOldWindows, ...focus }: Focus 
     pauseEveryMs: calm ? Number.POSITIVE_INFINITY : random.pick([3_000, 10_000, 30_000]),
     longestPauseMs: 4_000,
     rollbacks: random.chance(0.4) ? random.integer(1, 2) : 0,
+    holdMs: random.pick([SHORT_HOLD_MS, 45_000]),
     journalBytes: random.chance(0.1) ? 3_000 : 1_000_000,
     journalMemoryBytes: random.chance(0.3) ? 1_000 : 1_000_000,
     diskFaults: !calm && random.chance(0.3),

@@ -45,7 +45,6 @@ export class SimRelay {
   readonly #wake = new Map<Lane, () => void>();
   #caredAtMs = 0;
   #startedMs = '';
-  #sinceMs = '';
 
   constructor(world: World, redis: SimRedis, faults: Faults, scenario: Scenario, id: string, disk: SimDisk) {
     const { random } = world;
@@ -135,6 +134,7 @@ export class SimRelay {
       backoffMs: (failures) => backoffMs(failures, () => world.random.fraction()),
       events: {
         work: () => this.#wake.get(lane)?.(),
+        journaled: () => undefined,
         confirmed: () => undefined,
         lostByRedis: (batches) => world.say(() => `${this.id}: Redis lost ${batches} batches of ${about.partition}`),
         gap: (batches) => {
@@ -191,18 +191,15 @@ export class SimRelay {
     const drainedMs = this.#allLanes.reduce<number | undefined>((least, { drainedMs }) => {
       return least === undefined || drainedMs === undefined ? undefined : Math.min(least, drainedMs);
     }, Number.POSITIVE_INFINITY);
-    if (this.#startedMs === '') {
-      const sinceMs = Math.min(...this.#allLanes.map(({ owedSinceMs }) => owedSinceMs));
-      this.#sinceMs = sinceMs === Number.POSITIVE_INFINITY ? '' : String(sinceMs);
-    }
+    const owedSinceMs = Math.min(...this.#allLanes.map((lane) => lane.owedSinceMs));
+    const owes = this.#startedMs === '' && owedSinceMs < Number.POSITIVE_INFINITY;
     const said = {
       id: this.id,
       incarnation: this.incarnation,
       started: this.#startedMs,
-      drained: drainedMs === undefined ? '' : String(drainedMs),
+      drained: String(drainedMs ?? (owes ? owedSinceMs : '')),
       deadMs: TIMES.deadAfterMs,
       standing,
-      since: this.#sinceMs,
     };
     const { kind, nowMs } = await this.#appends.call<ReturnType<typeof report>>('report', (answer) =>
       answer(report(this.#redis.shared, said, this.#redis.nowMs)),

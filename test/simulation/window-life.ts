@@ -58,7 +58,7 @@ export class WindowLife {
       finals: this.#finals,
       books,
       observer: this.#observer,
-      times: { windowSec, latenessMs, holdMs: TIMES.holdMs },
+      times: { windowSec, latenessMs, holdMs: scenario.holdMs },
       finalKeepMs: TIMES.finalKeepMs,
       intervalMs,
       relays: () => this.#readReports(),

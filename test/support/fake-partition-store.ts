@@ -21,6 +21,7 @@ export class FakePartitionStore implements PartitionStore {
   readonly partition: number;
   nowMs = 1_478_510_040_000;
   seed: string | undefined;
+  birth: string | undefined;
   openOldWindows = 0;
   /** Entry ids that are pending. */
   readonly pending = new Set<string>();
@@ -116,17 +117,20 @@ export class FakePartitionStore implements PartitionStore {
         { openedMs, published: this.published.get(startSec)?.version },
       ]),
     );
-    return { stamp: String(this.#stamp), seed: this.seed ?? '', open };
+    return { stamp: String(this.#stamp), birth: this.birth ?? '', open };
   }
 
-  async seal(startSec: number, { dueMs, seed }: { dueMs: number; foldedMs: number; seed: string }): Promise<SealReply> {
+  async seal(
+    startSec: number,
+    { dueMs, birth }: { dueMs: number; foldedMs: number; birth: string },
+  ): Promise<SealReply> {
     this.before('seal');
-    if (this.seed === undefined) {
-      this.seed = 'drawn by a seal';
+    if (this.birth === undefined) {
+      this.birth = 'drawn by a seal';
       this.#stamp++;
       return 'changed';
     }
-    if (seed !== this.seed) return 'changed';
+    if (birth !== this.birth) return 'changed';
     if (this.sealed.has(startSec)) return 'sealed';
     if (this.nowMs < dueMs) return 'early';
     if (this.sealAnswer === 'sealed') this.sealed.add(startSec);

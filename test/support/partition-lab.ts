@@ -112,9 +112,9 @@ export class PartitionLab {
 
   /** Seals a window as a sealer does that has just looked at the partition. */
   async seal(startSec: number, dueMs: number, foldedMs: number): Promise<SealReply> {
-    const seed = (await this.redis.get(this.keys.seed)) ?? '';
-    const reply = await this.store.seal(startSec, { dueMs, foldedMs, seed });
-    return reply === 'changed' && seed === '' ? this.seal(startSec, dueMs, foldedMs) : reply;
+    const birth = (await this.redis.get(this.keys.birth)) ?? '';
+    const reply = await this.store.seal(startSec, { dueMs, foldedMs, birth });
+    return reply === 'changed' && birth === '' ? this.seal(startSec, dueMs, foldedMs) : reply;
   }
 
   async pendingIds(): Promise<string[]> {

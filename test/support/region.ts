@@ -1,4 +1,5 @@
 import type { LagReport } from '@weir/cli/lag-report';
+import type { LedgerReport } from '@weir/cli/ledger-report';
 import type { PendingReport } from '@weir/cli/pending-report';
 import type { Redis } from 'ioredis';
 import { type Daemon, startDaemon } from './daemon.ts';
@@ -156,6 +157,11 @@ export class Region {
     return this.#report<PendingReport>('pending');
   }
 
+  /** Rejects when the books do not balance. */
+  ledger(): Promise<LedgerReport> {
+    return this.#report<LedgerReport>('ledger');
+  }
+
   /** The sum over all aggregators that run. */
   async aggregatorMetric(sample: string): Promise<number> {
     const running = this.aggregators.filter((daemon) => daemon.running);
@@ -163,7 +169,7 @@ export class Region {
     return values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
   }
 
-  async #report<T>(command: 'lag' | 'pending'): Promise<T> {
+  async #report<T>(command: 'lag' | 'pending' | 'ledger'): Promise<T> {
     const place = ['--redis', this.redis.url, '--prefix', this.name];
     const { code, stdout, stderr } = await runCli([command, ...place, '--json']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

@@ -62,7 +62,7 @@ export async function deployment(options: Partial<SealerOptions> = {}) {
     await store.publish(WINDOW, version, encodeTotals({ version, groups }));
   };
   for (const store of stores) {
-    store.seed = 'of the partition';
+    store.birth = 'of the partition';
     store.nowMs = OPENED;
     store.append(WINDOW, Buffer.from('a log of 20 bytes and more'));
     store.nowMs = DUE;

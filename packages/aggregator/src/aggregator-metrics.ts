@@ -22,7 +22,23 @@ type CounterName =
   | 'shrunk'
   | 'sealed'
   | 'rollbacks';
-type GaugeName = 'heldPoints' | 'windowBytes' | 'partitions' | 'sinkBacklog' | 'sealWaiting' | 'openWindows' | 'finals';
+type GaugeName =
+  | 'heldPoints'
+  | 'windowBytes'
+  | 'partitions'
+  | 'sinkBacklog'
+  | 'sealWaiting'
+  | 'openWindows'
+  | 'finals'
+  | 'streamEntries'
+  | 'streamBytes'
+  | 'deadLetters'
+  | 'deadBytes'
+  | 'deadDropped'
+  | 'redisMemory'
+  | 'redisMemoryLimit'
+  | 'redisConnections'
+  | 'redisConnectionsLimit';
 
 export type AggregatorMetrics = Record<CounterName, Counter<string>> &
   Record<GaugeName, Gauge<string>> & { sinkSeconds: Histogram<string> };
@@ -138,5 +154,27 @@ export function aggregatorMetrics(metrics: Metrics): AggregatorMetrics {
       name: 'weir_aggregator_final_records',
       help: 'Sealed windows whose final totals are still kept.',
     }),
+    ...boundGauges(metrics),
+  };
+}
+
+/** How full is what has a bound in Redis; read every few seconds. Per partition: only of those this process owns. */
+function boundGauges(metrics: Metrics) {
+  const ofPartition = (name: string, help: string) =>
+    metrics.gauge({ name: `weir_aggregator_${name}`, help, labelNames: ['partition'] });
+  const ofRedis = (name: string, help: string) => metrics.gauge({ name: `weir_aggregator_${name}`, help });
+  return {
+    streamEntries: ofPartition(
+      'stream_entries',
+      'Entries in the stream, folded ones that are not trimmed yet included.',
+    ),
+    streamBytes: ofPartition('stream_memory_bytes', 'Memory of the stream, estimated by Redis.'),
+    deadLetters: ofPartition('dead_letters', 'Letters in the dead-letter stream.'),
+    deadBytes: ofPartition('dead_letter_bytes', 'Bytes of their lines (--max-dead-letters).'),
+    deadDropped: ofPartition('dead_letter_lines_dropped', 'Lines of dead letters dropped so far, from the ledger.'),
+    redisMemory: ofRedis('redis_memory_bytes', 'Memory that Redis uses.'),
+    redisMemoryLimit: ofRedis('redis_memory_limit_bytes', 'maxmemory of Redis; 0: none.'),
+    redisConnections: ofRedis('redis_connections', 'Connections of all clients to Redis.'),
+    redisConnectionsLimit: ofRedis('redis_connections_limit', 'maxclients of Redis.'),
   };
 }

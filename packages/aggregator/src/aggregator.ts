@@ -15,6 +15,7 @@ import { redisService } from '@weir/common/redis-service';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import type { Redis } from 'ioredis';
 import { type AggregatorMetrics, aggregatorMetrics } from './aggregator-metrics.ts';
+import { BoundsWatch } from './bounds-watch.ts';
 import { Membership } from './membership.ts';
 import { Observer } from './observer.ts';
 import { Partitions } from './partitions.ts';
@@ -122,6 +123,7 @@ class Aggregator implements Service {
       this.#flushers,
       this.#sealer,
       this.#watch(),
+      this.#watchBounds(),
       this.#buildPartitions(stores),
     ]);
   }
@@ -281,6 +283,20 @@ class Aggregator implements Service {
         if (passingFault(error)) this.#logger.debug({ err: error }, 'no relay reports');
         else this.#fail(error);
       },
+    });
+  }
+
+  #watchBounds(): Service {
+    const { prefix, partitions } = this.#settings;
+    return new BoundsWatch({
+      redis: this.#redis,
+      prefix,
+      partitions,
+      owns: (partition) => this.#membership.owns(partition),
+      clock: this.#clock,
+      metrics: this.#metrics,
+      logger: this.#logger,
+      fail: this.#fail,
     });
   }
 

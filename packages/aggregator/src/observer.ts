@@ -45,7 +45,7 @@ export class Observer implements Service {
 
   constructor(options: ObserverOptions) {
     this.#options = options;
-    this.#views = options.stores.map(() => ({ stamp: '', seed: '', open: new Map() }));
+    this.#views = options.stores.map(() => ({ stamp: '', birth: '', open: new Map() }));
     this.#loop = new Loop({
       clock: options.clock,
       intervalMs: options.intervalMs,
@@ -77,8 +77,8 @@ export class Observer implements Service {
   }
 
   /** '' where the partition has none yet. */
-  seed(partition: number): string {
-    return this.#views[this.#options.stores.findIndex((store) => store.partition === partition)]?.seed ?? '';
+  birth(partition: number): string {
+    return this.#views[this.#options.stores.findIndex((store) => store.partition === partition)]?.birth ?? '';
   }
 
   get windows(): ReadonlyMap<number, OpenWindow> {

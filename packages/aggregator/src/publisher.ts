@@ -34,7 +34,7 @@ export class Publisher implements Service {
   readonly #options: PublisherOptions;
   readonly #loop: Loop;
   readonly #lastPublishedMs = new Map<number, number>();
-  #view: PartitionView = { stamp: '', seed: '', open: new Map() };
+  #view: PartitionView = { stamp: '', birth: '', open: new Map() };
 
   constructor(options: PublisherOptions) {
     this.#options = options;

@@ -17,28 +17,28 @@ export function sealDueMs(startSec: number, openedMs: number, { windowSec, laten
 export interface RelayReport {
   id: string;
   incarnation: string;
-  /** It may hold lines received from here on: its start, or the oldest line that an earlier start left it. */
   startedMs: number;
   lastMs: number;
   /** Every line the relay received before this moment is in Redis. */
   drainedMs: number;
 }
 
-/** Undefined when the text is no report. Written by the relay as `incarnation startedMs lastMs drainedMs`, and perhaps `sinceMs`. */
+/** Undefined when the text is no report. Written by the relay as `incarnation startedMs lastMs drainedMs`. */
 export function parseRelayReport(id: string, text: string): RelayReport | undefined {
   const [incarnation, ...numbers] = text.split(' ');
-  const [startedMs, lastMs, drainedMs, sinceMs = startedMs] = numbers.map(Number);
+  const [startedMs, lastMs, drainedMs] = numbers.map(Number);
   if (incarnation === undefined || startedMs === undefined || lastMs === undefined || drainedMs === undefined) {
     return undefined;
   }
-  if (![startedMs, lastMs, drainedMs, sinceMs].every(Number.isFinite)) return undefined;
-  return { id, incarnation, startedMs: Math.min(startedMs, sinceMs!), lastMs, drainedMs };
+  if (![startedMs, lastMs, drainedMs].every(Number.isFinite)) return undefined;
+  return { id, incarnation, startedMs, lastMs, drainedMs };
 }
 
 /**
- * Relays that may still hold lines of the window: alive at some time between its beginning and the moment it is due, and
- * not yet drained past that moment. History begins long before any relay that could hold some of it: there it counts
- * who was alive within `holdMs` of its first event's arrival. After `holdMs` nobody is waited for.
+ * Relays that may still hold lines of the window: alive at some time since its beginning, and not yet drained past the
+ * moment it is due. A relay that started later is drained past it from its first report on, unless its journal owes lines
+ * of an earlier start. History begins long before any relay that could hold some of it: there it counts who was alive
+ * within `holdMs` of its first event's arrival. After `holdMs` nobody is waited for.
  */
 export function relaysInTheWay(
   reports: readonly RelayReport[],
@@ -49,9 +49,7 @@ export function relaysInTheWay(
   const dueMs = sealDueMs(window.startSec, window.openedMs, times);
   if (nowMs >= dueMs + times.holdMs) return [];
   const fromMs = Math.max(Math.min(window.startSec * 1000, window.openedMs), window.openedMs - times.holdMs);
-  return reports.filter(
-    ({ startedMs, lastMs, drainedMs }) => startedMs <= dueMs && lastMs >= fromMs && drainedMs < dueMs,
-  );
+  return reports.filter(({ lastMs, drainedMs }) => lastMs >= fromMs && drainedMs < dueMs);
 }
 
 /**

@@ -24,9 +24,9 @@ import { decodeTotals, encodeTotals, sumTotals, type WindowTotals } from './tota
  * Stopped between 1 and 3: the next round finds the bits set and goes on. Between 3 and 4: it finds the record and frees
  * the rest. A sum over half-freed state cannot become the record, for freeing begins only once the record stands.
  *
- * A seal cannot be taken back, so it must not rest on what an earlier Redis knew. Windows and seeds are seen first, then the
+ * A seal cannot be taken back, so it must not rest on what an earlier Redis knew. Windows and births are seen first, then the
  * relays are asked, then the bits are set: all on one connection, so that no restart or failover lies between, and only
- * in partitions that still have the seed seen, so that no emptying does.
+ * in partitions that still have the birth seen, so that no emptying does.
  */
 export interface SealerOptions {
   stores: readonly PartitionStore[];
@@ -99,7 +99,7 @@ export class Sealer implements Service {
   async runOnce(signal: AbortSignal): Promise<void> {
     const { clock, observer, owns, time, times, relays, events, epoch } = this.#options;
     if (clock.monotonicMs() < this.#pausedUntilMs || observer.epoch !== epoch()) return;
-    const seeds = this.#seeds();
+    const births = this.#births();
     const nowMs = time.nowMs();
     const due = [...observer.windows.values()]
       .filter(({ startSec, openedMs }) => nowMs >= sealDueMs(startSec, openedMs, times) && owns(`seal/${startSec}`))
@@ -111,7 +111,7 @@ export class Sealer implements Service {
         if (signal.aborted) return;
         const inTheWay = relaysInTheWay(reports, window, nowMs, times);
         if (inTheWay.length > 0) this.#waiting.set(window.startSec, inTheWay);
-        else await this.#seal(window, nowMs, seeds);
+        else await this.#seal(window, nowMs, births);
       }
     }
     events.waiting(this.#waiting.size);
@@ -121,19 +121,19 @@ export class Sealer implements Service {
     await this.#removeDone(nowMs, signal);
   }
 
-  #seeds(): ReadonlyMap<number, string> {
+  #births(): ReadonlyMap<number, string> {
     const { stores, observer } = this.#options;
-    return new Map(stores.map(({ partition }) => [partition, observer.seed(partition)]));
+    return new Map(stores.map(({ partition }) => [partition, observer.birth(partition)]));
   }
 
-  async #seal(window: OpenWindow, nowMs: number, seeds: ReadonlyMap<number, string>): Promise<void> {
+  async #seal(window: OpenWindow, nowMs: number, births: ReadonlyMap<number, string>): Promise<void> {
     const { stores, finals, times, clock, events, logger, epoch, observer } = this.#options;
     const { startSec } = window;
     const since = observer.epoch;
     const setBits = async (seal: { dueMs: number; foldedMs: number }): Promise<boolean> => {
       for (const store of stores) {
-        const seed = seeds.get(store.partition)!;
-        if (epoch() !== since || (await store.seal(startSec, { ...seal, seed })) !== 'sealed') return false;
+        const birth = births.get(store.partition)!;
+        if (epoch() !== since || (await store.seal(startSec, { ...seal, birth })) !== 'sealed') return false;
       }
       return true;
     };
@@ -164,7 +164,7 @@ export class Sealer implements Service {
     for (const store of stores) {
       if ((await store.drop(startSec)) === 'not-sealed') {
         // Only where Redis lost this partition's bit but not the final record: the record stands, so seal again.
-        await store.seal(startSec, { dueMs: 0, foldedMs: 0, seed: seeds.get(store.partition)! });
+        await store.seal(startSec, { dueMs: 0, foldedMs: 0, birth: births.get(store.partition)! });
       }
     }
   }

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { DEFAULT_PARTITIONS } from '@weir/common/defaults';
+import { DEFAULT_PARTITIONS, MAX_PARTITIONS } from '@weir/common/defaults';
 import { HTTP_SETTINGS } from '@weir/common/http-settings';
 import {
   addressOrOff,
@@ -92,7 +92,7 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     flag: 'partitions <n>',
     env: 'WEIR_PARTITIONS',
     description: 'partitions of the deployment',
-    parse: integer(1, 1024),
+    parse: integer(1, MAX_PARTITIONS),
     default: String(DEFAULT_PARTITIONS),
   }),
   claimIdleMs: setting({

@@ -41,6 +41,13 @@ export async function runCli({ argv, env, out, err, version }: CliOptions): Prom
       const context = contextOf(command);
       await (await import('./commands/pending.ts')).pending(context);
     });
+  withDeploymentFlags(program.command('ledger'))
+    .description('the books: everything received against what became of it, and whether they balance (exit 1 if not)')
+    .option('--windows <n>', 'how many windows to show, the newest first (default: 10)')
+    .action(async (_flags, command: Command) => {
+      const context = contextOf(command);
+      await (await import('./commands/ledger.ts')).ledger(context);
+    });
 
   try {
     await program.parseAsync([...argv], { from: 'user' });

@@ -1,3 +1,4 @@
+import { MAX_PARTITIONS } from '@weir/common/defaults';
 import { type Deployment, readDeployment } from '@weir/common/deployment';
 import { SettingsError, WeirError } from '@weir/common/errors';
 import { openRedis, RedisFault, redisFault } from '@weir/common/redis';
@@ -13,7 +14,6 @@ export interface DeploymentTarget {
 }
 
 const CONNECT_TIMEOUT_MS = 3_000;
-export const MAX_PARTITIONS = 4_096;
 
 /** Connects, finds out the number of partitions, hands all to `use`, and closes the connection whatever happens. */
 export async function withDeployment(

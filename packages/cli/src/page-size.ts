@@ -6,6 +6,8 @@
 const QUICK_MS = 4;
 const SLOW_MS = 15;
 const MAX_SIZE = 4_096;
+/** Scripts end a step early at this, give or take a few entries: small entries may be followed by large ones. */
+export const STEP_BYTES = 4 * 1024 * 1024;
 
 export class PageSize {
   size = 8;

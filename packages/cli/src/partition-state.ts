@@ -1,7 +1,7 @@
 import { CONSUMER_GROUP, type PartitionKeys } from '@weir/common/keys';
 import { redisFault, Script } from '@weir/common/redis';
 import type { Redis } from 'ioredis';
-import { type Budget, PageSize } from './page-size.ts';
+import { type Budget, PageSize, STEP_BYTES } from './page-size.ts';
 
 /**
  * What the commands ask of one partition. All of it only reads, and no single step keeps Redis busy for long: looks are
@@ -88,12 +88,12 @@ export async function countEntriesFrom(
   for (;;) {
     if (budget.spent()) return undefined;
     const size = page.size;
-    const [found, lastId] = (await page.timed(budget, () =>
-      countPageScript.run(redis, [stream], [start, '+', size]),
+    const [found, nextId] = (await page.timed(budget, () =>
+      countPageScript.run(redis, [stream], [start, '+', size, STEP_BYTES]),
     )) as [number, Buffer];
     entries += found;
-    if (found < size) return entries;
-    start = `(${lastId.toString('latin1')}`;
+    if (nextId.length === 0) return entries;
+    start = nextId.toString('latin1');
   }
 }
 
@@ -147,9 +147,9 @@ export async function countLines(
   for (let at = 0; at < ids.length; ) {
     if (budget.spent()) return undefined;
     const some = ids.slice(at, at + page.size);
-    at += some.length;
-    const reply = await page.timed(budget, () => countLinesScript.run(redis, [stream], some));
-    const [l, m, u] = reply as [number, number, number];
+    const reply = await page.timed(budget, () => countLinesScript.run(redis, [stream], [STEP_BYTES, ...some]));
+    const [l, m, u, dealtWith] = reply as [number, number, number, number];
+    at += dealtWith;
     lines += l;
     missing += m;
     unreadable += u;

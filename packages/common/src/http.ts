@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { bindPatiently } from './bind.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { WeirError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
@@ -41,6 +43,7 @@ export interface HttpServerOptions {
   stopDeadlineMs?: number;
   /** From the first byte of a request to its last: a slower client gets 408. */
   requestTimeoutMs?: number;
+  clock?: Clock;
 }
 
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -54,6 +57,7 @@ export class HttpServer implements Service {
   readonly #routes = new Map<string, Map<string, RouteHandler>>();
   /** Every open connection and the responses it still owes. */
   readonly #connections = new Map<Socket, Set<ServerResponse>>();
+  readonly #abort = new AbortController();
   #stopping: Promise<void> | undefined;
 
   constructor(options: HttpServerOptions) {
@@ -90,19 +94,33 @@ export class HttpServer implements Service {
     return formatAddress(bound ? { host: bound.address, port: bound.port } : this.#options.address);
   }
 
+  /** Rejects with a SettingsError when the address stays in use for some seconds, with a WeirError when it is no good. */
   async start(): Promise<void> {
+    const { address, clock = systemClock, logger } = this.#options;
+    try {
+      const bind = () => this.#bind();
+      await bindPatiently({ flag: '--http', address, bind, clock, logger, stopping: this.#abort.signal });
+    } catch (error) {
+      if (error instanceof WeirError) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      const line = `cannot listen on http ${formatAddress(address)}: ${code ?? message}`;
+      throw new WeirError('http-listen', line, false, { cause: error });
+    }
+    this.#server.on('error', (error) => logger.error({ err: error }, 'http server error'));
+  }
+
+  #bind(): Promise<void> {
     const { host, port } = this.#options.address;
-    await new Promise<void>((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException) => {
-        const message = `cannot listen on http ${formatAddress({ host, port })}: ${error.code ?? error.message}`;
-        reject(new WeirError('http-listen', message, error.code === 'EADDRINUSE', { cause: error }));
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error) => {
+        this.#server.off('listening', listening);
+        reject(error);
       };
-      this.#server.once('error', failed);
-      this.#server.listen({ host, port }, () => {
+      const listening = () => {
         this.#server.off('error', failed);
-        this.#server.on('error', (error) => this.#options.logger.error({ err: error }, 'http server error'));
         resolve();
-      });
+      };
+      this.#server.once('error', failed).once('listening', listening).listen({ host, port });
     });
   }
 
@@ -112,6 +130,7 @@ export class HttpServer implements Service {
   }
 
   async #stop(): Promise<void> {
+    this.#abort.abort();
     // Also when listen never came: close() then reports that, which is what stop wants.
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const [socket, owed] of this.#connections) {

@@ -7,6 +7,7 @@
  *   weir:{3}:relays            hash     incarnation → "last sequence, Redis ms"         (append.lua)
  *   weir:{3}:counters          hash     the ledger of the partition, in lines            (append.lua, fold.lua)
  *   weir:{3}:seed              string   the partition's identity hash key, 16 hex digits (fold.lua)
+ *   weir:{3}:birth             string   random, drawn when the partition came into being: an emptied one gets another
  *   weir:{3}:windows           hash     window → "length nonce openedMs"                 (fold.lua)
  *   weir:{3}:open              zset     open windows, scored by their start              (fold.lua)
  *   weir:{3}:log:<window>:<k>  string   chunk k of the window's log                      (fold.lua)
@@ -19,6 +20,7 @@
  *   weir:{3}:totals:<window>   string   published totals                                 (totals-codec.ts)
  *   weir:deployment            hash     the settings all processes share
  *   weir:relays                hash     relay id → its last report
+ *   weir:relay-counts          hash     "incarnation relay-id" → what that start counted    (relay-counts.ts)
  *   weir:aggregators           hash     aggregator id → its last heartbeat
  *   weir:{final}:<window>      string   the final record of a sealed window              (store-final.lua)
  *   weir:{final}:windows       zset     windows with a final record, scored by when it was stored (ms)
@@ -34,6 +36,7 @@ export interface PartitionKeys {
   readonly relays: string;
   readonly counters: string;
   readonly seed: string;
+  readonly birth: string;
   readonly windows: string;
   readonly open: string;
   readonly dead: string;
@@ -56,6 +59,7 @@ export function partitionKeys(prefix: string, partition: number): PartitionKeys 
     relays: `${base}relays`,
     counters: `${base}counters`,
     seed: `${base}seed`,
+    birth: `${base}birth`,
     windows: `${base}windows`,
     open: `${base}open`,
     dead: `${base}dead`,
@@ -70,6 +74,7 @@ export function partitionKeys(prefix: string, partition: number): PartitionKeys 
 
 export const deploymentKey = (prefix: string): string => `${prefix}:deployment`;
 export const relaysKey = (prefix: string): string => `${prefix}:relays`;
+export const relayCountsKey = (prefix: string): string => `${prefix}:relay-counts`;
 export const aggregatorsKey = (prefix: string): string => `${prefix}:aggregators`;
 export const finalKey = (prefix: string, windowStartSec: number): string => `${prefix}:{final}:${windowStartSec}`;
 export const finalsKey = (prefix: string): string => `${prefix}:{final}:windows`;

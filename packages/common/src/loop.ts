@@ -7,7 +7,10 @@ export interface LoopOptions {
   intervalMs: number;
   /** One run. It should look at the signal at every await it makes, and return soon once it is aborted. */
   runOnce: (signal: AbortSignal) => Promise<void>;
-  /** Called with what runOnce threw. If it throws itself, the loop ends and `failed` rejects: that is a bug. */
+  /**
+   * Called with what runOnce threw. It must not throw itself: that is a bug, which ends the loop, surfaces as an
+   * unhandled rejection, and is what `stop` then rejects with.
+   */
   onError: (error: unknown) => void;
 }
 
@@ -16,7 +19,8 @@ export class Loop implements Service {
   readonly #options: LoopOptions;
   readonly #abort = new AbortController();
   #running: Promise<void> | undefined;
-  #wakeUp: AbortController | undefined;
+  /** Of the present pause; one of its own each, for a signal made of two would never be let go of by the longer one. */
+  #pause = new AbortController();
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -27,11 +31,12 @@ export class Loop implements Service {
   }
 
   wake(): void {
-    this.#wakeUp?.abort();
+    this.#pause.abort();
   }
 
   async stop(): Promise<void> {
     this.#abort.abort();
+    this.#pause.abort();
     await this.#running;
   }
 
@@ -44,8 +49,9 @@ export class Loop implements Service {
       } catch (error) {
         if (!signal.aborted) onError(error);
       }
-      this.#wakeUp = new AbortController();
-      await clock.sleep(intervalMs, AbortSignal.any([signal, this.#wakeUp.signal]));
+      if (signal.aborted) return;
+      this.#pause = new AbortController();
+      await clock.sleep(intervalMs, this.#pause.signal);
     }
   }
 }

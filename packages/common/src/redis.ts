@@ -44,7 +44,33 @@ export function openRedis({ url, name, blockMs = 0, commandTimeoutMs = 5_000, on
     retryStrategy: (attempt) => Math.min(1_000, 50 * 2 ** Math.min(attempt, 5)) * (0.5 + Math.random() / 2),
   });
   redis.on('error', (error) => onError?.(error));
+  keepFromWarning(redis);
   return redis;
+}
+
+const NEEDLESS_PASSWORDS = new WeakSet<Redis>();
+
+/** The connection was given a password, and its Redis asks for none. */
+export function hasNeedlessPassword(redis: Redis): boolean {
+  return NEEDLESS_PASSWORDS.has(redis);
+}
+
+/**
+ * ioredis goes on where Redis needs no password, and prints a line to stderr, in the middle of a log that is JSON. A
+ * password that is wrong has a code of its own, so ERR says that there was nothing to check it against.
+ */
+function keepFromWarning(redis: Redis): void {
+  const auth = redis.auth.bind(redis) as (
+    credentials: unknown,
+    done: (error?: Error | null) => void,
+  ) => Promise<unknown>;
+  const quiet = (credentials: unknown, done: (error?: Error | null) => void) =>
+    auth(credentials, (error) => {
+      const needless = error ? redisFault(error).code === 'redis-err' : false;
+      if (needless) NEEDLESS_PASSWORDS.add(redis);
+      done(needless ? null : error);
+    });
+  redis.auth = quiet as typeof redis.auth;
 }
 
 /**

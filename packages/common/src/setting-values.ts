@@ -61,7 +61,7 @@ export function integer(min: number, max: number): ValueType<number> {
   });
 }
 
-/** A name that shows up in keys, logs and tables: relay ids, aggregator ids, sinks. */
+/** A name that shows up in logs and tables, and as a field in Redis: relay ids, aggregator ids. */
 export const name: ValueType<string> = valueType('a name of 1 to 128 bytes, printable and without spaces', (text) =>
   /^[^\s\p{C}]+$/u.test(text) && Buffer.byteLength(text) <= 128 ? text : undefined,
 );
@@ -70,6 +70,12 @@ export const name: ValueType<string> = valueType('a name of 1 to 128 bytes, prin
 export const keyPrefix: ValueType<string> = valueType(
   'a name of 1 to 128 bytes, printable, without spaces and braces',
   (text) => (/^[^\s\p{C}{}]+$/u.test(text) && Buffer.byteLength(text) <= 128 ? text : undefined),
+);
+
+/** Sinks stand in hash tags of Redis keys and in lists joined by commas. */
+export const sinkName: ValueType<string> = valueType(
+  'a name of 1 to 128 bytes, printable, without spaces, commas and braces',
+  (text) => (/^[^\s\p{C}{},]+$/u.test(text) && Buffer.byteLength(text) <= 128 ? text : undefined),
 );
 
 export interface Address {

@@ -30,6 +30,8 @@ export interface LaneOptions {
 export interface LaneEvents {
   /** There is something new to do; `next` will tell. */
   work(): void;
+  /** A batch was closed and is in the journal. */
+  journaled(lines: number): void;
   /** `again`: Redis had confirmed it before and lost it. */
   confirmed(batch: JournalBatch, again: boolean): void;
   /** Redis lost so many batches that it had confirmed. */
@@ -279,18 +281,20 @@ export class Lane {
   }
 
   #close(nowMs: number): void {
-    const { journal, partition } = this.#options;
+    const { journal, partition, events } = this.#options;
+    const { lineCount } = this.#buffer;
     const sequence = ++this.#closed;
     if (this.#receipts.length > 0) this.#awaiting.set(sequence, { receipts: this.#receipts, closedMs: nowMs });
     journal.append(partition, {
       sequence,
       receivedMs: this.#receivedMs,
-      lineCount: this.#buffer.lineCount,
+      lineCount,
       lines: this.#buffer.take(),
       ...(this.#owner?.idempotencyKey === undefined
         ? {}
         : { idempotencyKey: this.#owner.idempotencyKey, lineNumbers: this.#lineNumbers.join(',') }),
     });
+    events.journaled(lineCount);
     this.#receipts = [];
     this.#lastReceipt = undefined;
     this.#owner = undefined;

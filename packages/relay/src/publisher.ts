@@ -203,9 +203,15 @@ export class Publisher implements Service {
       backoffMs: (failures) => backoffMs(failures, random),
       events: {
         work: () => runner.wake(),
-        confirmed: (_, again) => {
+        journaled: (lines) => {
+          counts.linesJournaled += lines;
+        },
+        confirmed: ({ lineCount }, again) => {
           counts.batchesAppended++;
-          if (again) counts.batchesAppendedAgain++;
+          counts.linesAppended += lineCount;
+          if (!again) return;
+          counts.batchesAppendedAgain++;
+          counts.linesAppendedAgain += lineCount;
         },
         lostByRedis: (batches) => {
           logger.error({ partition, batches }, 'Redis has lost data: sending it again');

@@ -1,5 +1,6 @@
 import type { RejectReason } from '@weir/common/line-protocol';
 import { Metrics } from '@weir/common/metrics';
+import type { RelayTotals } from '@weir/common/relay-counts';
 import type { JournalCounts } from './disk-journal.ts';
 
 /**
@@ -33,6 +34,9 @@ export class RelayCounts {
   readonly appendFailures = new Map<string, number>();
   batchesAppended = 0;
   batchesAppendedAgain = 0;
+  linesJournaled = 0;
+  linesAppended = 0;
+  linesAppendedAgain = 0;
   gapBatches = 0;
   linesAbandoned = 0;
   datagrams = 0;
@@ -59,6 +63,32 @@ export class RelayCounts {
     const counts = this.doors[door];
     counts.accepted += accepted;
     for (const [reason, lines] of rejected) counts.rejected.set(reason, (counts.rejected.get(reason) ?? 0) + lines);
+  }
+
+  /** For the ledger: both doors together. */
+  get totals(): RelayTotals {
+    const rejected = new Map<RejectReason, number>();
+    let [accepted, refused] = [0, 0];
+    for (const door of DOORS) {
+      accepted += this.doors[door].accepted;
+      for (const [reason, lines] of this.doors[door].rejected) {
+        refused += lines;
+        rejected.set(reason, (rejected.get(reason) ?? 0) + lines);
+      }
+    }
+    return {
+      received: accepted + refused,
+      accepted,
+      rejected: Object.fromEntries(rejected),
+      journaled: this.linesJournaled,
+      appended: this.linesAppended,
+      appendedAgain: this.linesAppendedAgain,
+      abandoned: this.linesAbandoned,
+      journalGapBatches: this.gapBatches,
+      datagrams: this.datagrams,
+      datagramsDropped: this.datagramsDropped,
+      kernelDrops: this.kernelDrops,
+    };
   }
 
   countAnswer(status: number): void {
@@ -156,6 +186,9 @@ export class RelayMetrics extends Metrics {
     const totals: [string, string, () => number][] = [
       ['batches_appended', 'Batches that Redis confirmed.', () => counts.batchesAppended],
       ['batches_appended_again', 'Of these, batches that Redis had lost.', () => counts.batchesAppendedAgain],
+      ['lines_journaled', 'Accepted lines put into the journal.', () => counts.linesJournaled],
+      ['lines_appended', 'Lines that Redis confirmed.', () => counts.linesAppended],
+      ['lines_appended_again', 'Of these, lines that Redis had lost.', () => counts.linesAppendedAgain],
       ['journal_gap_batches', 'Batches that Redis lost and the journal no longer held.', () => counts.gapBatches],
       ['journal_syncs', 'Syncs of the journal.', () => journal.syncs],
       ['journal_write_failures', 'Attempts to write or sync the journal that failed.', () => journal.writeFailures],

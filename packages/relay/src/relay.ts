@@ -7,6 +7,7 @@ import type { BuildContext, Daemon } from '@weir/common/program';
 import { openRedis, passingFault } from '@weir/common/redis';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import { Admission } from './admission.ts';
+import { CountsReport } from './counts-report.ts';
 import { DataDir } from './data-dir.ts';
 import { DiskJournal, type Recovered } from './disk-journal.ts';
 import { Intake } from './intake.ts';
@@ -136,6 +137,17 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     fail,
     stopping,
   });
+  const countsReport = new CountsReport({
+    redis,
+    prefix,
+    id,
+    incarnation,
+    clock,
+    totals: () => counts.totals,
+    admitted: () => admission.open,
+    fail,
+    logger: log,
+  });
   const intake = new Intake({
     lanes: publisher.lanes,
     journal,
@@ -202,6 +214,8 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     stopOnly(async () => disk?.release()),
     stopOnly(async () => redis.disconnect()),
     stopOnly(() => report.stop()),
+    // Stops after all that counts, so that its last report is complete.
+    countsReport,
     stopOnly(() => publisher.stop()),
     ...(http ? [http] : []),
     admission,

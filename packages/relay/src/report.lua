@@ -2,14 +2,12 @@
 --[[
 A relay says that it is alive and up to when everything it received is in Redis. The field of an id reads
 'incarnation startedMs lastMs drainedMs'. Small and rare enough to be allowed when memory is short: aggregators wait for
-relays that fall silent. With 'sinceMs' behind it when it holds lines of an earlier start: aggregators wait for these as if it
-had started then, while who keeps the id is decided by when it really did.
+relays that fall silent.
 
 KEYS  relays
 ARGV  id, incarnation, started (ms, or '' at the first report), drained (ms, or '': as it stands there, or as of its start),
       dead after (ms),
-      at the first report the field as it was read before, or '',
-      when its oldest line was received (ms), or '': no earlier than it started
+      at the first report the field as it was read before, or ''
 Reply {'reported', now ms, previous field or ''}
       | {'taken', now ms, field}: at the first report, something else stands there than was read, so somebody may be alive;
         later, another incarnation that is alive and started after this one has the id. One that started before is dead
@@ -41,14 +39,9 @@ elseif previous ~= '' and string.match(previous, '^%S+') ~= ARGV[2] then
     return { 'taken', nowMs, previous }
   end
 end
-local since = ARGV[7] or ''
 local drained = ARGV[4]
 if drained == '' then
-  drained = string.match(previous, '^' .. ARGV[2] .. ' %d+ %d+ (%d+)') or (since ~= '' and since) or started
+  drained = string.match(previous, '^' .. ARGV[2] .. ' %d+ %d+ (%d+)') or started
 end
-local field = table.concat({ ARGV[2], started, now, drained }, ' ')
-if since ~= '' then
-  field = field .. ' ' .. since
-end
-redis.call('HSET', KEYS[1], ARGV[1], field)
+redis.call('HSET', KEYS[1], ARGV[1], table.concat({ ARGV[2], started, now, drained }, ' '))
 return { 'reported', nowMs, previous }

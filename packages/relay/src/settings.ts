@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { MAX_BATCH_BYTES } from '@weir/common/batch';
-import { DEFAULT_PARTITIONS } from '@weir/common/defaults';
+import { DEFAULT_PARTITIONS, MAX_PARTITIONS } from '@weir/common/defaults';
 import { MAX_LINE_BYTES } from '@weir/common/event';
 import { HTTP_SETTINGS } from '@weir/common/http-settings';
 import { DAEMON_SETTINGS } from '@weir/common/program';
@@ -65,7 +65,7 @@ export const RELAY_SETTINGS = defineSettings({
     flag: 'partitions <n>',
     env: 'WEIR_PARTITIONS',
     description: 'partitions of the deployment',
-    parse: integer(1, 1024),
+    parse: integer(1, MAX_PARTITIONS),
     default: String(DEFAULT_PARTITIONS),
   }),
   lingerMs: setting({

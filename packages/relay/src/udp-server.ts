@@ -1,6 +1,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
+import { bindPatiently } from '@weir/common/bind';
+import { type Clock, systemClock } from '@weir/common/clock';
 import { WeirError } from '@weir/common/errors';
 import type { Logger } from '@weir/common/logger';
 import type { Service } from '@weir/common/service';
@@ -18,6 +20,7 @@ export interface UdpServerOptions {
   onDatagram: (datagram: Buffer) => void;
   onKernelDrops: (datagrams: number) => void;
   logger: Logger;
+  clock?: Clock;
 }
 
 const LOOK_AT_DROPS_EVERY_MS = 1_000;
@@ -28,6 +31,7 @@ export class UdpServer implements Service {
   #dropsTimer: NodeJS.Timeout | undefined;
   #drops = 0;
   #bound = false;
+  readonly #abort = new AbortController();
   #stopping: Promise<void> | undefined;
 
   constructor(options: UdpServerOptions) {
@@ -46,21 +50,20 @@ export class UdpServer implements Service {
     return formatAddress({ host: address, port });
   }
 
+  /** Rejects with a SettingsError when the address stays in use for some seconds, with a WeirError when it is no good. */
   async start(): Promise<void> {
-    const { address, logger } = this.#options;
-    await new Promise<void>((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException) => {
-        const message = `cannot listen on udp ${formatAddress(address)}: ${error.code ?? error.message}`;
-        reject(new WeirError('udp-listen', message, error.code === 'EADDRINUSE', { cause: error }));
-      };
-      this.#socket.once('error', failed);
-      this.#socket.bind({ address: address.host, port: address.port }, () => {
-        this.#socket.off('error', failed);
-        this.#socket.on('error', (error) => logger.error({ err: error }, 'udp socket error'));
-        this.#bound = true;
-        resolve();
-      });
-    });
+    const { address, logger, clock = systemClock } = this.#options;
+    try {
+      const bind = () => this.#bind();
+      await bindPatiently({ flag: '--udp', address, bind, clock, logger, stopping: this.#abort.signal });
+    } catch (error) {
+      if (error instanceof WeirError) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      const line = `cannot listen on udp ${formatAddress(address)}: ${code ?? message}`;
+      throw new WeirError('udp-listen', line, false, { cause: error });
+    }
+    this.#socket.on('error', (error) => logger.error({ err: error }, 'udp socket error'));
+    this.#bound = true;
     this.#checkBuffer();
     this.#drops = this.#readDrops() ?? 0;
     this.#dropsTimer = setInterval(() => this.#lookAtDrops(), LOOK_AT_DROPS_EVERY_MS);
@@ -71,7 +74,23 @@ export class UdpServer implements Service {
     return this.#stopping;
   }
 
+  #bind(): Promise<void> {
+    const { host, port } = this.#options.address;
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error) => {
+        this.#socket.off('listening', listening);
+        reject(error);
+      };
+      const listening = () => {
+        this.#socket.off('error', failed);
+        resolve();
+      };
+      this.#socket.once('error', failed).once('listening', listening).bind({ address: host, port });
+    });
+  }
+
   async #stop(): Promise<void> {
+    this.#abort.abort();
     clearInterval(this.#dropsTimer);
     if (this.#bound) this.#lookAtDrops();
     this.#bound = false;

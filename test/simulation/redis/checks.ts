@@ -24,7 +24,7 @@ export const CHECKS = [
   /** seal: everything appended before is folded. */
   'folded-before-seal',
   /** seal: the partition is the one that was seen before relays were asked. */
-  'seed-before-seal',
+  'birth-before-seal',
   /** seal: and on the same connection. */
   'epoch-before-seal',
   /** report: after a connection was lost, nothing is drained that Redis was not asked for again. */

@@ -37,6 +37,7 @@ export function fold(
   if ((tooMany || tooFew) && !without.has('verdict')) return { kind: 'verdict', nowMs, openOldWindows: openOld };
 
   state.seed ??= seed;
+  state.birth ??= stamp;
   for (const claim of plan.windows) append(state, claim, nowMs, stamp);
   bury(state, plan, options.maxDeadBytes);
   state.counters.counted += plan.counted;
@@ -89,9 +90,11 @@ function bury(state: PartitionState, { deadLetters }: FoldPlan, maxDeadBytes: nu
     const { id: entryId, batch, receivedMs } = entry;
     state.dead.push({ reason, entryId, batch, receivedMs, lineCount, lines });
     state.deadCounts.set(reason, (state.deadCounts.get(reason) ?? 0) + lineCount);
+    state.counters.deadLetters++;
     state.counters.deadBytes += lines.length;
     while (state.counters.deadBytes > maxDeadBytes && state.dead.length > 1) {
       const oldest = state.dead.shift()!;
+      state.counters.deadLetters--;
       state.counters.deadDropped += oldest.lineCount;
       state.counters.deadBytes -= oldest.lines.length;
     }

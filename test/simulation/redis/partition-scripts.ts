@@ -117,15 +117,15 @@ export function observe(state: PartitionState, stamp: string): PartitionView | u
   for (const [startSec, { openedMs }] of state.windows) {
     open.set(startSec, { openedMs, published: state.published.get(startSec) });
   }
-  return { stamp: state.stamp, seed: state.seed ?? '', open };
+  return { stamp: state.stamp, birth: state.birth ?? '', open };
 }
 
 export interface Sealing {
   dueMs: number;
   foldedMs: number;
-  seed: string;
+  birth: string;
   nowMs: number;
-  fresh: { seed: string; stamp: string };
+  stamp: string;
   without: Without;
 }
 
@@ -133,14 +133,14 @@ export interface Sealing {
 export function seal(
   state: PartitionState,
   startSec: number,
-  { dueMs, foldedMs, seed, nowMs, fresh, without }: Sealing,
+  { dueMs, foldedMs, birth, nowMs, stamp, without }: Sealing,
 ): SealReply {
-  if (state.seed === undefined) {
-    state.seed = fresh.seed;
-    state.stamp = fresh.stamp;
+  if (state.birth === undefined) {
+    state.birth = stamp;
+    state.stamp = stamp;
     return 'changed';
   }
-  if (state.seed !== seed && !without.has('seed-before-seal')) return 'changed';
+  if (state.birth !== birth && !without.has('birth-before-seal')) return 'changed';
   if (state.sealed.has(startSec)) return 'sealed';
   if (nowMs < Math.ceil(dueMs)) return 'early';
   const { stream } = state;

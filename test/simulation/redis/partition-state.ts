@@ -28,6 +28,7 @@ export interface Counters {
   counted: number;
   duplicate: number;
   foldedEntries: number;
+  deadLetters: number;
   deadBytes: number;
   deadDropped: number;
 }
@@ -52,12 +53,14 @@ export class PartitionState {
     counted: 0,
     duplicate: 0,
     foldedEntries: 0,
+    deadLetters: 0,
     deadBytes: 0,
     deadDropped: 0,
   };
   deadCounts = new Map<DeadReason, number>();
   dead: DeadRecord[] = [];
   seed: string | undefined;
+  birth: string | undefined;
   windows = new Map<number, WindowLog>();
   /** With what the seal asked for: entries appended before this moment (ms) are folded. */
   sealed = new Map<number, number>();
@@ -79,6 +82,7 @@ export class PartitionState {
     copy.deadCounts = new Map(this.deadCounts);
     copy.dead = [...this.dead];
     copy.seed = this.seed;
+    copy.birth = this.birth;
     copy.windows = new Map(this.windows);
     copy.sealed = new Map(this.sealed);
     copy.suspects = new Map(this.suspects);

@@ -155,8 +155,6 @@ export interface Report {
   deadMs: number;
   /** At the first report: the field as it was read before. */
   standing: string;
-  /** When its oldest line was received; '': not before it started. */
-  since: string;
 }
 
 function isTaken(
@@ -171,14 +169,14 @@ function isTaken(
 
 /** report.lua, but for forgetting relays that are long gone. */
 export function report(state: SharedState, said: Report, nowMs: number) {
-  const { id, incarnation, started, drained, since: oldest } = said;
+  const { id, incarnation, started, drained } = said;
   const previous = state.relays.get(id) ?? '';
   if (isTaken(previous, said, nowMs)) {
     return { kind: 'taken' as const, nowMs, previous };
   }
   const since = started === '' ? String(nowMs) : started;
   const [before, , , stands] = previous.split(' ');
-  const known = drained !== '' ? drained : before === incarnation && stands !== undefined ? stands : oldest || since;
-  state.relays.set(id, `${incarnation} ${since} ${nowMs} ${known}${oldest && ` ${oldest}`}`);
+  const known = drained !== '' ? drained : before === incarnation && stands !== undefined ? stands : since;
+  state.relays.set(id, `${incarnation} ${since} ${nowMs} ${known}`);
   return { kind: 'reported' as const, nowMs, previous };
 }

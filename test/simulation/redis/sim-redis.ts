@@ -71,11 +71,6 @@ export class SimRedis {
     return `stamp-${++this.#stamps}`;
   }
 
-  /** A partition's hash key that nobody else draws. */
-  seed(): string {
-    return (0xfeed_0000_0000_0000n + BigInt(++this.#stamps)).toString(16);
-  }
-
   append(partition: number, incarnation: string, batch: Appending | undefined): AppendReply {
     const state = this.partitions[partition]!;
     const reply = append(state, incarnation, batch, this.nowMs, this.without);

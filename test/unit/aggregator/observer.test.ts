@@ -41,7 +41,7 @@ describe('an observer', () => {
     const { store, observer } = observing();
     store.append(WINDOW, Buffer.alloc(20));
     await observer.runOnce();
-    store.observe = async (stamp) => (stamp === '' ? undefined : { stamp: '', seed: '', open: new Map() });
+    store.observe = async (stamp) => (stamp === '' ? undefined : { stamp: '', birth: '', open: new Map() });
     observer.forget();
     await observer.runOnce();
     expect(observer.windows.size).toBe(0);
@@ -77,13 +77,13 @@ describe('an observer', () => {
     expect(observer.epoch).toBeUndefined();
   });
 
-  test('tells the seed of each partition', async () => {
+  test('tells the birth of each partition', async () => {
     const { store, observer } = observing();
-    expect(observer.seed(0)).toBe('');
+    expect(observer.birth(0)).toBe('');
     store.append(WINDOW, Buffer.alloc(20));
-    store.seed = 'of the partition';
+    store.birth = 'of the partition';
     await observer.runOnce();
-    expect(observer.seed(0)).toBe('of the partition');
-    expect(observer.seed(1)).toBe('');
+    expect(observer.birth(0)).toBe('of the partition');
+    expect(observer.birth(1)).toBe('');
   });
 });

@@ -30,7 +30,7 @@ describe('a seal never rests on what an earlier Redis knew', () => {
   test('a partition was emptied since it was seen', async () => {
     const it: Deployment = await deployment({
       relays: async () => {
-        it.stores[1]!.seed = 'of the emptied partition';
+        it.stores[1]!.birth = 'of the emptied partition';
         return [];
       },
     });
@@ -54,7 +54,7 @@ describe('a seal never rests on what an earlier Redis knew', () => {
     const store = it.finals.store.bind(it.finals);
     it.finals.store = async (startSec, totals) => {
       for (const partition of it.stores) {
-        partition.seed = 'of the emptied partition';
+        partition.birth = 'of the emptied partition';
         partition.sealed.clear();
       }
       return store(startSec, totals);

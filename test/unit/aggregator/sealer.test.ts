@@ -99,9 +99,9 @@ describe('a window', () => {
     expect(it.stores[1]!.sealed.has(WINDOW)).toBe(true);
   });
 
-  test('that a partition without a seed may get events of is sealed once that has one, to be told from an emptied one', async () => {
+  test('that a partition without a birth may get events of is sealed once that has one, to be told from an emptied one', async () => {
     const it = await deployment();
-    it.stores[1]!.seed = undefined;
+    it.stores[1]!.birth = undefined;
     await it.round();
     expect(it.finals.records.size).toBe(0);
     expect(it.stores[1]!.sealed.size).toBe(0);

@@ -4,6 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { type CheckResult, HttpServer, type HttpServerOptions, sendJson } from '@weir/common/http';
 import { silentLogger } from '@weir/common/logger';
 import { Metrics } from '@weir/common/metrics';
+import { eventually } from '../../support/eventually.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 
 const servers: HttpServer[] = [];
 const sockets: Socket[] = [];
@@ -158,14 +160,30 @@ describe('bounds', () => {
     expect(await metrics.text()).toContain('weir_relay_http_connections_refused_total 1');
   });
 
-  test('an address in use fails the start with its code', async () => {
+  test('an address that stays in use is a bad setting; one that becomes free is taken', async () => {
     const first = server();
     await first.start();
     const port = Number(first.address().split(':')[1]);
-    const second = server({ address: { host: '127.0.0.1', port } });
-    await expect(second.start()).rejects.toMatchObject({
+    const clock = new FakeClock();
+    const [second, third] = [1, 2].map(() => server({ address: { host: '127.0.0.1', port }, clock }));
+    const starts = Promise.allSettled([second!.start(), third!.start()]);
+    await eventually(() => clock.sleepingUntilMs.length === 2, { what: 'both to wait', everyMs: 1 });
+    await first.stop();
+    await clock.advance(6_000);
+    const outcomes = await starts;
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const [refused] = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    expect(refused).toMatchObject({
+      code: 'bad-setting',
+      message: expect.stringContaining(`--http: got 127.0.0.1:${port}`),
+    });
+    expect((await ask(second!, 'GET', '/livez')).status).toBe(200);
+  });
+
+  test('an address that is not of this machine fails the start at once, with its code', async () => {
+    await expect(server({ address: { host: '192.0.2.1', port: 0 } }).start()).rejects.toMatchObject({
       code: 'http-listen',
-      message: expect.stringContaining(`:${port}`),
+      message: expect.stringContaining('192.0.2.1:0'),
     });
   });
 });

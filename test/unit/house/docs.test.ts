@@ -65,7 +65,7 @@ describe('settings.md lists every setting with its variable and default, and no 
 
   test('of weir', async () => {
     const listed = rows(section(settings, '## weir')).map(([flag]) => flag);
-    for (const command of ['lag', 'pending']) {
+    for (const command of ['lag', 'pending', 'ledger']) {
       let help = '';
       const write = (text: string) => {
         help += text;

@@ -19,7 +19,7 @@ function build(maxBytes = 1_000_000) {
         lingerMs: 0,
         probeEveryMs: 1e9,
         backoffMs: () => 0,
-        events: { work: nothing, confirmed: nothing, lostByRedis: nothing, gap: nothing },
+        events: { work: nothing, journaled: nothing, confirmed: nothing, lostByRedis: nothing, gap: nothing },
       }),
   );
   const intake = new Intake({ lanes, journal, stamps: new Stamps(0), nowMs: () => 9000.7, monotonicMs: () => 0 });

@@ -36,6 +36,7 @@ function laneOn(journal: LaneOptions['journal'], recovered?: { lastSequence: num
     ...(recovered ? { recovered } : {}),
     events: {
       work: () => undefined,
+      journaled: () => undefined,
       confirmed: () => undefined,
       lostByRedis: (batches) => {
         seen.lost += batches;

@@ -36,7 +36,7 @@ const line = Buffer.from('event_type=a,product=b value=u 5');
 
 function build({ journalBytes = 1_000_000, batchBytes = 300, lingerMs = 2 } = {}) {
   const journal = new MemoryJournal({ maxBytes: journalBytes, partitions: 1 });
-  const seen = { work: 0, confirmed: 0, again: 0, lost: 0, gap: 0 };
+  const seen = { work: 0, journaled: [] as number[], confirmed: 0, again: 0, lost: 0, gap: 0 };
   const lane = new Lane({
     partition: 0,
     journal,
@@ -46,6 +46,7 @@ function build({ journalBytes = 1_000_000, batchBytes = 300, lingerMs = 2 } = {}
     backoffMs: (failures) => failures * 10,
     events: {
       work: () => seen.work++,
+      journaled: (lines) => seen.journaled.push(lines),
       confirmed: (_, again) => {
         seen.confirmed++;
         if (again) seen.again++;
@@ -118,14 +119,14 @@ describe('an open batch', () => {
   });
 
   test('does not linger when the relay drains', () => {
-    const { lane, add, contact } = build({ lingerMs: 10_000 });
+    const { lane, add, contact, seen } = build({ lingerMs: 10_000 });
     contact();
     add();
     lane.drain();
-    expect(lane.empty).toBe(false);
+    expect({ empty: lane.empty, journaled: seen.journaled }).toEqual({ empty: false, journaled: [] });
     expectAppend(lane.next(0), 1);
     lane.answered({ last: 1, redisMs: 6000 }, 0);
-    expect(lane.empty).toBe(true);
+    expect({ empty: lane.empty, journaled: seen.journaled }).toEqual({ empty: true, journaled: [1] });
   });
 
   test('tells its driver when there is something new to do', () => {

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { SettingsError } from '@weir/common/errors';
-import { duration, maskUrl, name as sinkName } from '@weir/common/setting-values';
+import { duration, maskUrl, sinkName } from '@weir/common/setting-values';
 
 /**
  * Sink URLs, read and checked once at the start. Pure. Every parameter is known or refused, and a fault is one line that
@@ -178,9 +178,12 @@ class ParameterReader {
   }
 
   name(byDefault: string): string {
-    if (!this.has('name')) return byDefault;
-    const name = sinkName.schema.safeParse(this.text('name'));
-    return name.success ? name.data : this.fail(`as name= ${sinkName.expected}`);
+    const own = this.has('name');
+    const name = sinkName.schema.safeParse(own ? this.text('name') : byDefault);
+    if (name.success) return name.data;
+    return this.fail(
+      own ? `as name= ${sinkName.expected}` : `a name= (from this URL none can be made): ${sinkName.expected}`,
+    );
   }
 
   readback(): boolean {

@@ -14,7 +14,7 @@ pass the checks.
   verdict  too-many-windows still holds, by Redis's own clock; late and window-full follow from the version.
   seed     identities in the plan were made with the key of this partition's log.
 
-KEYS  stream, seed, windows, open, counters, dead, suspects, dirty, stamp
+KEYS  stream, seed, windows, open, counters, dead, suspects, dirty, stamp, birth
 ARGV  base, group, seed, window (s), lateness (ms), old windows at most, chunk (bytes), dead letters at most (bytes),
       counted, duplicate, suspect (1 or 0), new stamp, number of entries, of windows, of dead letters; then
       per entry: id
@@ -86,6 +86,8 @@ end
 if not seed then
   redis.call('SET', KEYS[2], ARGV[3])
 end
+-- Where Redis was emptied the seed may come back, for processes remember it; this never does.
+redis.call('SET', KEYS[10], ARGV[12], 'NX')
 for i = firstWindow, firstDead - 1, 5 do
   local start, claim, versionAfter, record = ARGV[i], ARGV[i + 1], ARGV[i + 3], ARGV[i + 4]
   if record ~= '' then
@@ -117,12 +119,19 @@ for i = firstDead, firstDead + deadCount * 6 - 1, 6 do
   redis.call('XADD', KEYS[6], '*', 'reason', reason, 'e', ARGV[i + 1], 'b', ARGV[i + 2], 't', ARGV[i + 3],
     'n', lineCount, 'd', lines)
   redis.call('HINCRBY', KEYS[5], 'dead:' .. reason, lineCount)
+  redis.call('HINCRBY', KEYS[5], 'dead-letters', 1)
   local deadBytes = redis.call('HINCRBY', KEYS[5], 'dead-bytes', #lines)
+  if redis.call('XLEN', KEYS[6]) == 1 then
+    -- Whatever was there before is gone, by whoever's hand. Where only some was deleted, the owner counts anew.
+    redis.call('HSET', KEYS[5], 'dead-letters', 1, 'dead-bytes', #lines)
+    deadBytes = #lines
+  end
   -- The oldest give way, and are counted as they go.
   while deadBytes > maxDeadBytes and redis.call('XLEN', KEYS[6]) > 1 do
     local oldest = redis.call('XRANGE', KEYS[6], '-', '+', 'COUNT', 1)[1]
     local fields = oldest[2]
     redis.call('XDEL', KEYS[6], oldest[1])
+    redis.call('HINCRBY', KEYS[5], 'dead-letters', -1)
     -- Nothing may fail half way: not for an entry of somebody else's, and not for lines that are empty (Lua has a -0).
     redis.call('HINCRBY', KEYS[5], 'dead-dropped', math.floor(tonumber(fields[10]) or 0))
     deadBytes = redis.call('HINCRBY', KEYS[5], 'dead-bytes', 0 - #(fields[12] or ''))

@@ -2,9 +2,9 @@
 --[[
 The open windows of one partition and the versions their published totals have; cheap when nothing changed.
 
-KEYS  stamp, windows, published, seed
+KEYS  stamp, windows, published, birth
 ARGV  stamp known
-Reply {stamp} when it is the one known; else {stamp, [start, meta] …, [start, version] …, seed or ''}, the second and
+Reply {stamp} when it is the one known; else {stamp, [start, meta] …, [start, version] …, birth or ''}, the second and
       third as flat lists
 ]]
 local stamp = redis.call('GET', KEYS[1]) or ''

@@ -18,13 +18,13 @@ export interface PartitionStore {
   meta(startSec: number): Promise<WindowMeta | undefined>;
   /** Undefined when nothing changed since `stamp`. */
   observe(stamp: string): Promise<PartitionView | undefined>;
-  /** `seed`: as the view had it on which the decision rests. */
-  seal(startSec: number, seal: { dueMs: number; foldedMs: number; seed: string }): Promise<SealReply>;
+  /** `birth`: as the view had it on which the decision rests. */
+  seal(startSec: number, seal: { dueMs: number; foldedMs: number; birth: string }): Promise<SealReply>;
   drop(startSec: number): Promise<'dropped' | 'gone' | 'not-sealed'>;
   trim(): Promise<number>;
 }
 
-/** 'changed': the partition has another seed than the one seen, or had none; look again. */
+/** 'changed': the partition has another birth than the one seen, or had none; look again. */
 export type SealReply = 'sealed' | 'changed' | 'early' | 'behind';
 
 export interface PartitionStoreOptions extends FoldLimits {
@@ -81,8 +81,8 @@ export interface DirtyWindow {
 /** The open windows of a partition and what of them is published. */
 export interface PartitionView {
   stamp: string;
-  /** '' where there is none yet. */
-  seed: string;
+  /** Another one than before: the partition was emptied, and came into being again. '' where nothing ever was written. */
+  birth: string;
   open: Map<number, { openedMs: number; published: Version | undefined }>;
 }
 

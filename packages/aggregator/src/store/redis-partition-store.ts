@@ -74,6 +74,7 @@ export class RedisPartitionStore implements PartitionStore {
         keys.suspects,
         keys.dirty,
         keys.stamp,
+        keys.birth,
       ],
       args,
     )) as [Buffer, number, ...(Buffer | number)[]];
@@ -153,15 +154,15 @@ export class RedisPartitionStore implements PartitionStore {
   }
 
   async observe(stamp: string): Promise<PartitionView | undefined> {
-    const { stamp: stampKey, windows, published, seed: seedKey } = this.#keys;
-    const reply = await SCRIPTS.observe.run(this.#redis, [stampKey, windows, published, seedKey], [stamp]);
-    const [now, metas, versions, seed] = reply as [Buffer, Buffer[]?, Buffer[]?, Buffer?];
-    if (!metas || !versions || !seed) return undefined;
+    const { stamp: stampKey, windows, published, birth: birthKey } = this.#keys;
+    const reply = await SCRIPTS.observe.run(this.#redis, [stampKey, windows, published, birthKey], [stamp]);
+    const [now, metas, versions, birth] = reply as [Buffer, Buffer[]?, Buffer[]?, Buffer?];
+    if (!metas || !versions || !birth) return undefined;
     const publishedVersions = new Map<string, Version>();
     for (let i = 0; i < versions.length; i += 2) {
       publishedVersions.set(versions[i]!.toString(), parseVersion(versions[i + 1]!.toString()));
     }
-    const view: PartitionView = { stamp: now.toString(), seed: seed.toString(), open: new Map() };
+    const view: PartitionView = { stamp: now.toString(), birth: birth.toString(), open: new Map() };
     for (let i = 0; i < metas.length; i += 2) {
       const start = metas[i]!.toString();
       const { openedMs } = parseMeta(metas[i + 1]!.toString());
@@ -172,13 +173,13 @@ export class RedisPartitionStore implements PartitionStore {
 
   async seal(
     startSec: number,
-    { dueMs, foldedMs, seed }: { dueMs: number; foldedMs: number; seed: string },
+    { dueMs, foldedMs, birth }: { dueMs: number; foldedMs: number; birth: string },
   ): Promise<SealReply> {
     const { key, bit } = this.#sealedBit(startSec);
     const reply = await SCRIPTS.seal.run(
       this.#redis,
-      [this.#keys.stream, key, this.#keys.seed, this.#keys.stamp],
-      [CONSUMER_GROUP, bit, Math.ceil(dueMs), Math.ceil(foldedMs), seed, newSeed(), newStamp()],
+      [this.#keys.stream, key, this.#keys.birth, this.#keys.stamp],
+      [CONSUMER_GROUP, bit, Math.ceil(dueMs), Math.ceil(foldedMs), birth, newStamp()],
     );
     return String(reply) as SealReply;
   }
@@ -213,10 +214,6 @@ function parseWindow([state, meta, offset, log]: RawWindow): WindowReply {
   if (kind === 'sealed') return part ? { kind, part } : { kind };
   if (kind === 'absent') return { kind };
   throw new RangeError(`read-windows.lua answered ${kind}`);
-}
-
-function newSeed(): string {
-  return randomBytes(8).toString('hex');
 }
 
 /** Any value that never came before: whoever knew the old one sees that something changed. */

@@ -4,20 +4,20 @@ Seals a window in one partition: from then on every fold sees its events as late
 come by Redis's clock and everything appended before `folded` is folded: delivered, and no longer pending.
 
 And only in the partition that the caller looked at before it made sure that no relay owes anything: one that was emptied
-since has lost what relays are sending again, and knows nothing that would say so. Its seed tells, so a partition gets one
-here where no fold gave it one yet.
+since has lost what relays are sending again, and knows nothing that would say so. Its birth tells, so a partition gets
+one here where no fold gave it one yet.
 
-KEYS  stream, sealed bits, seed, stamp
-ARGV  group, bit, due (ms), folded (ms), seed as it was seen (or ''), new seed, new stamp
+KEYS  stream, sealed bits, birth, stamp
+ARGV  group, bit, due (ms), folded (ms), birth as it was seen (or ''), new stamp
 Reply 'sealed' (now or before) | 'changed' | 'early' | 'behind'
 ]]
-local seed = redis.call('GET', KEYS[3])
-if not seed then
+local birth = redis.call('GET', KEYS[3])
+if not birth then
   redis.call('SET', KEYS[3], ARGV[6])
-  redis.call('SET', KEYS[4], ARGV[7])
+  redis.call('SET', KEYS[4], ARGV[6])
   return 'changed'
 end
-if seed ~= ARGV[5] then
+if birth ~= ARGV[5] then
   return 'changed'
 end
 if redis.call('GETBIT', KEYS[2], ARGV[2]) == 1 then

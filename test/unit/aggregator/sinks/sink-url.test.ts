@@ -58,8 +58,16 @@ describe('a sink URL', () => {
       'http://a:1?db=y',
       'http://a:1?db=x&rp=z',
       'http://a:1?db=x%20y',
+      'http://a:1?db={x,y}',
     ];
-    expect(names.map((url) => parseSinkUrl(url).name)).toEqual(['a:1/x', 'a:2/x', 'a:1/y', 'a:1/x/z', 'a:1/x%20y']);
+    expect(names.map((url) => parseSinkUrl(url).name)).toEqual([
+      'a:1/x',
+      'a:2/x',
+      'a:1/y',
+      'a:1/x/z',
+      'a:1/x%20y',
+      'a:1/%7Bx%2Cy%7D',
+    ]);
   });
 
   test.each([
@@ -84,6 +92,13 @@ describe('a sink URL', () => {
     ['http://h:8086?db=x&timeout=0s', 'from 100ms'],
     ['http://h:8086?db=x&name=', 'as name= a name'],
     ['http://h:8086?db=x&name=two%20words', 'as name= a name'],
+    ['http://h:8086?db=x&name=a,b', 'commas and braces'],
+    ['http://h:8086?db=x&name=a%2Cb', 'commas and braces'],
+    ['http://h:8086?db=x&name={a', 'commas and braces'],
+    ['stdout:?name=a}', 'commas and braces'],
+    ['file:a,b', 'from this URL none can be made'],
+    ['file:out/{a}', 'from this URL none can be made'],
+    ['http://h:8086/a,b?db=x', 'from this URL none can be made'],
     ['http://h:8086?db=x%', '%25'],
     ['http://h:8086?db=x y', 'without spaces'],
     ['http://h:8086?db=x\ny', 'without spaces'],

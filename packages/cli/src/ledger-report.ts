@@ -1,0 +1,169 @@
+import type { RelayCountsReport, RelayTotals } from '@weir/common/relay-counts';
+import type { GroupCount } from '@weir/common/totals-codec';
+import type { PartitionBooks } from './partition-books.ts';
+
+/**
+ * The books: what relays appended against what became of it, in lines. Pure. Whether they balance is known exactly or
+ * not said; beside them, and no part of the balance, stand what windows hold and what relays counted.
+ */
+export const DEAD_REASONS = ['late', 'unreadable', 'too-many-windows', 'window-full'] as const;
+
+export interface Ledger {
+  /** Lines in the entries that relays appended. */
+  received: number;
+  counted: number;
+  duplicate: number;
+  /** Dead letters by reason, those that were dropped since included. */
+  dead: Readonly<Record<string, number>>;
+  /** Lines not folded yet, measured from the stream. Null: they changed faster than they could be read. */
+  waiting: number | null;
+  waitingEntries: number | null;
+  /** Pending entries that somebody deleted: their lines are lost. */
+  missingEntries: number | null;
+  /** Of the dead letters, lines that the bound of their stream has dropped. */
+  deadDropped: number;
+  /** Lines received of which the books tell nothing; below 0, lines told of that were never received. */
+  difference: number | null;
+  balanced: boolean | null;
+}
+
+export interface PartitionLedger extends Ledger {
+  partition: number;
+}
+
+/** Of a sealed window its final totals, of an open one those published so far. */
+export interface WindowLedger {
+  startSec: number;
+  state: 'open' | 'sealed';
+  /** Partitions that hold a log of it. */
+  partitions: number;
+  logBytes: number;
+  /** Events and users of all groups; a user of two groups counts in both, as in the sinks. */
+  events: number;
+  users: number;
+  /** Whether these are all that was counted; false while something counted is not published yet. */
+  current: boolean;
+}
+
+/** A start of a relay. Metrics: what a relay that was killed counted in its last second is not here. */
+export interface RelayLedger extends RelayTotals {
+  id: string;
+  incarnation: string;
+  startedMs: number;
+  lastMs: number;
+}
+
+export interface LedgerReport {
+  version: 1;
+  command: 'ledger';
+  prefix: string;
+  redisTimeMs: number;
+  partitions: readonly PartitionLedger[];
+  totals: Ledger;
+  /** The newest of the windows, newest first. */
+  windows: readonly WindowLedger[];
+  openWindows: number;
+  finalRecords: number;
+  relays: readonly RelayLedger[];
+}
+
+export function partitionLedger(partition: number, { counters, waiting }: PartitionBooks): PartitionLedger {
+  const count = (name: string) => counters.get(name) ?? 0;
+  const dead: Record<string, number> = Object.fromEntries(DEAD_REASONS.map((reason) => [reason, 0]));
+  for (const [name, lines] of counters) if (name.startsWith('dead:')) dead[name.slice('dead:'.length)] = lines;
+  return {
+    partition,
+    ...balance({
+      received: count('received'),
+      counted: count('counted'),
+      duplicate: count('duplicate'),
+      dead,
+      waiting: waiting?.lines ?? null,
+      waitingEntries: waiting?.entries ?? null,
+      missingEntries: waiting?.missingEntries ?? null,
+      deadDropped: count('dead-dropped'),
+    }),
+  };
+}
+
+/** One unknown makes a sum unknown, but partitions that do not balance are known not to. */
+export function totalLedger(partitions: readonly PartitionLedger[]): Ledger {
+  const dead: Record<string, number> = {};
+  for (const ledger of partitions) {
+    for (const [reason, lines] of Object.entries(ledger.dead)) dead[reason] = (dead[reason] ?? 0) + lines;
+  }
+  const total = (of: (ledger: Ledger) => number) => partitions.reduce((sum, ledger) => sum + of(ledger), 0);
+  const known = partitions.every(({ waiting }) => waiting !== null);
+  const sums = balance({
+    received: total(({ received }) => received),
+    counted: total(({ counted }) => counted),
+    duplicate: total(({ duplicate }) => duplicate),
+    dead,
+    waiting: known ? total(({ waiting }) => waiting ?? 0) : null,
+    waitingEntries: known ? total(({ waitingEntries }) => waitingEntries ?? 0) : null,
+    missingEntries: known ? total(({ missingEntries }) => missingEntries ?? 0) : null,
+    deadDropped: total(({ deadDropped }) => deadDropped),
+  });
+  // What one partition lacks another may have too much of: the sum alone would hide both.
+  return partitions.some(({ balanced }) => balanced === false) ? { ...sums, balanced: false } : sums;
+}
+
+function balance(books: Omit<Ledger, 'difference' | 'balanced'>): Ledger {
+  const { received, counted, duplicate, dead, waiting } = books;
+  const told = Object.values(dead).reduce((sum, lines) => sum + lines, counted + duplicate);
+  const difference = waiting === null ? null : received - told - waiting;
+  // More told of than was ever received is wrong whatever waits.
+  const balanced = difference === null ? (told > received ? false : null) : difference === 0;
+  return { ...books, difference, balanced };
+}
+
+export interface PublishedPart {
+  logBytes: number;
+  groups: readonly GroupCount[];
+  /** The totals are those of the whole log. */
+  current: boolean;
+}
+
+export interface WindowLook {
+  startSec: number;
+  /** Undefined while the window is not sealed in all partitions. */
+  final: readonly GroupCount[] | undefined;
+  parts: readonly PublishedPart[];
+}
+
+export function windowLedger({ startSec, final, parts }: WindowLook): WindowLedger {
+  const groups = final ?? parts.flatMap((part) => part.groups);
+  return {
+    startSec,
+    state: final ? 'sealed' : 'open',
+    partitions: parts.length,
+    logBytes: parts.reduce((sum, { logBytes }) => sum + logBytes, 0),
+    events: groups.reduce((sum, { events }) => sum + events, 0),
+    users: groups.reduce((sum, { users }) => sum + users, 0),
+    current: final !== undefined || parts.every(({ current }) => current),
+  };
+}
+
+/** By name, the newest start of each first. */
+export function relayLedgers(reports: readonly RelayCountsReport[]): RelayLedger[] {
+  return [...reports]
+    .sort((a, b) => (a.id === b.id ? b.startedMs - a.startedMs : a.id < b.id ? -1 : 1))
+    .map(({ counts, ...of }) => ({ ...of, ...counts }));
+}
+
+/** One line for the operator; undefined unless the books are known not to balance. */
+export function imbalance({ partitions }: LedgerReport): string | undefined {
+  const wrong = partitions.filter(({ balanced }) => balanced === false);
+  if (wrong.length === 0) return undefined;
+  const each = wrong.slice(0, 5).map(({ partition, difference, missingEntries }) => {
+    const lines =
+      difference === null
+        ? 'more lines told of than received'
+        : difference > 0
+          ? `${difference} lines received and not accounted for`
+          : `${-difference} lines accounted for and never received`;
+    return `partition ${partition}: ${lines}${missingEntries ? ` (${missingEntries} pending entries were deleted)` : ''}`;
+  });
+  const more = wrong.length > each.length ? `; and ${wrong.length - each.length} partitions more` : '';
+  return `the books do not balance: ${each.join('; ')}${more}`;
+}
