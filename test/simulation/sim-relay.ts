@@ -5,7 +5,7 @@ import { silentLogger } from '@weir/common/logger';
 import { backoffMs } from '@weir/relay/backoff';
 import { DiskJournal, type Recovered } from '@weir/relay/disk-journal';
 import { Intake } from '@weir/relay/intake';
-import type { JournalBatch } from '@weir/relay/journal';
+import type { JournalBatch, LaneJournal } from '@weir/relay/journal';
 import type { SegmentHead } from '@weir/relay/journal-codec';
 import { Lane, type LaneAnswer, type LaneOptions, type LaneStep } from '@weir/relay/lane';
 import { RelayCounts } from '@weir/relay/relay-metrics';
@@ -77,12 +77,14 @@ export class SimRelay {
       logger: silentLogger,
     });
     this.recovered = this.journal.recover();
+    const journal = redis.without.has('synced') ? written(this.journal) : this.journal;
     this.lanes = Array.from({ length: scenario.partitions }, (_, partition) =>
-      this.#addLane({ partition, journal: this.journal }, head),
+      this.#addLane({ partition, journal }, head),
     );
-    for (const { head: earlier, journal, lastSequences } of this.recovered) {
+    const leftBehind = redis.without.has('left-behind') ? [] : this.recovered;
+    for (const { head: earlier, journal: part, lastSequences } of leftBehind) {
       for (const [partition, lastSequence] of lastSequences) {
-        this.#addLane({ partition, journal, recovered: { lastSequence } }, earlier);
+        this.#addLane({ partition, journal: part, recovered: { lastSequence } }, earlier);
       }
     }
     this.#intake = new Intake({
@@ -150,7 +152,10 @@ export class SimRelay {
   #secure(): void {
     const nowMs = this.process.clock.monotonicMs();
     let wanted = false;
-    for (const lane of this.lanes) wanted = lane.secure(nowMs) || wanted;
+    for (const lane of this.lanes) {
+      wanted = lane.secure(nowMs) || wanted;
+      if (this.#redis.without.has('synced')) lane.synced();
+    }
     if (wanted) this.journal.requestSync();
     if (nowMs - this.#caredAtMs < SYNC_EVERY_MS) return;
     this.#caredAtMs = nowMs;
@@ -227,4 +232,15 @@ function appending(head: SegmentHead, { sequence, receivedMs, lineCount, lines }
   const batch = formatBatchIdentity({ ...head, sequence });
   const entry: Omit<StreamEntry, 'id'> = { batch, receivedMs, lineCount, lines };
   return { sequence, afterGap, entry };
+}
+
+/** A journal that takes what is written for synced. */
+function written(journal: DiskJournal): LaneJournal {
+  return {
+    append: (partition, batch) => journal.append(partition, batch),
+    confirm: (partition, sequence) => journal.confirm(partition, sequence),
+    find: (partition, sequence) => journal.find(partition, sequence),
+    read: (partition, sequence) => journal.read(partition, sequence),
+    synced: () => Number.MAX_SAFE_INTEGER,
+  };
 }
