@@ -11,8 +11,8 @@ import type { Redis } from 'ioredis';
 /**
  * Every second the relay says in Redis that it is alive and up to when all it received is there: a window is sealed
  * only after each relay that was alive during it has said so. The same report keeps two live processes from sharing an
- * id, and sets this process's idea of Redis's clock. A clean stop takes the report away when nothing is left to send; otherwise and after a crash it stays, and
- * aggregators wait for the relay to come back, or for `--hold`.
+ * id, and sets this process's idea of Redis's clock. A clean stop takes the report away when nothing is left to send;
+ * otherwise, and after a crash, it stays, and aggregators wait for the relay to come back, or for `--hold`.
  */
 export interface RelayReportOptions {
   /**
@@ -120,7 +120,6 @@ export class RelayReport implements Service {
   async #report(standing = ''): Promise<boolean> {
     const { redis, prefix, id, incarnation, clock, time, drainedMs, logger } = this.#options;
     const sentMs = clock.monotonicMs();
-    // What an earlier start left behind was received before this one was: aggregators shall wait for that, too.
     // The first word of a relay that owes lines of an earlier start: windows of then wait for it.
     const owedSinceMs = this.#startedMs === '' ? this.#options.owedSinceMs() : Number.POSITIVE_INFINITY;
     const drained = drainedMs() ?? (owedSinceMs === Number.POSITIVE_INFINITY ? '' : owedSinceMs);
