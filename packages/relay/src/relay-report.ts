@@ -120,7 +120,6 @@ export class RelayReport implements Service {
   async #report(standing = ''): Promise<boolean> {
     const { redis, prefix, id, incarnation, clock, time, drainedMs, logger } = this.#options;
     const sentMs = clock.monotonicMs();
-    // What an earlier start left behind was received before this one was: aggregators shall wait for that, too.
     // The first word of a relay that owes lines of an earlier start: windows of then wait for it.
     const owedSinceMs = this.#startedMs === '' ? this.#options.owedSinceMs() : Number.POSITIVE_INFINITY;
     const drained = drainedMs() ?? (owedSinceMs === Number.POSITIVE_INFINITY ? '' : owedSinceMs);
