@@ -45,7 +45,7 @@ export const WHERE: Record<Check, Focus> = {
  */
 const FROM: Partial<Record<Check, number>> = {
   seed: 1_100,
-  'birth-before-seal': 970,
+  'birth-before-seal': 7_050,
   'epoch-before-seal': 5_600,
   'asked-anew': 3_450,
 };
