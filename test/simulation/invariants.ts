@@ -153,29 +153,44 @@ function lostEvent(simulation: Simulation): string | undefined {
 
 /**
  * What Redis lost and got again from a relay that lives is not late on that account: no window of before is sealed until
- * its relays have said, since Redis went back, that all is there again.
+ * its relays have said, since Redis went back, that all is there again. Where Redis had forgotten a relay altogether, and
+ * that one was away until the windows were sealed, nobody could know.
  */
 function buriedResend(simulation: Simulation): string | undefined {
-  const { redis, appended, relaysEver, rolledBackMs, counted, scenario } = simulation;
+  const { redis, rolledBackMs, counted, scenario } = simulation;
   if (scenario.holdMs === SHORT_HOLD_MS) return undefined;
-  const alive = new Set(relaysEver.filter(({ process }) => process.alive).map(({ incarnation }) => incarnation));
   for (const [partition, state] of redis.partitions.entries()) {
-    const inTime = new Set<string>();
-    for (const batch of appended.values()) {
-      if (batch.partition !== partition || batch.atMs >= rolledBackMs || !alive.has(batch.incarnation)) continue;
-      for (const line of linesOf(batch.lines)) inTime.add(line);
-    }
+    const bringers = relaysThatBring(simulation, partition);
     const told = new Set(counted[partition]!.flatMap(({ lines }) => [...lines]));
     for (const { reason, lines } of state.dead) {
       if (reason !== 'late') continue;
       for (const line of linesOf(lines)) {
-        const [startSec] = startsOf(Buffer.from(`${line}\n`));
-        if ((state.sealed.get(startSec!) ?? 0) <= rolledBackMs || told.has(line) || !inTime.has(line)) continue;
+        const startSec = [...startsOf(Buffer.from(`${line}\n`))][0]!;
+        if ((state.sealed.get(startSec) ?? 0) <= rolledBackMs || told.has(line)) continue;
+        const known = state.sealedKnowing.get(startSec) ?? new Set();
+        if (![...(bringers.get(line) ?? [])].some((id) => known.has(id))) continue;
         return `partition ${partition} buried as late what Redis had lost and a relay sent again: ${line}`;
       }
     }
   }
   return undefined;
+}
+
+/** By line: the relays that live and had brought it to Redis before that went back the last time. */
+function relaysThatBring(
+  { appended, relaysEver, rolledBackMs }: Simulation,
+  partition: number,
+): Map<string, Set<string>> {
+  const ids = new Map(
+    relaysEver.filter(({ process }) => process.alive).map(({ incarnation, id }) => [incarnation, id] as const),
+  );
+  const bringers = new Map<string, Set<string>>();
+  for (const batch of appended.values()) {
+    const id = ids.get(batch.incarnation);
+    if (batch.partition !== partition || batch.atMs >= rolledBackMs || id === undefined) continue;
+    for (const line of linesOf(batch.lines)) bringers.set(line, (bringers.get(line) ?? new Set()).add(id));
+  }
+  return bringers;
 }
 
 /**

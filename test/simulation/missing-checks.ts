@@ -22,8 +22,18 @@ export const WHERE: Record<Check, Focus> = {
   },
   'folded-before-seal': { kind: 'whole' },
   'birth-before-seal': { kind: 'whole', rollbacks: 8, holdMs: 45_000, pauseEveryMs: 3_000 },
-  'epoch-before-seal': { kind: 'whole', rollbacks: 8, holdMs: 45_000, pauseEveryMs: 3_000 },
-  'asked-anew': { kind: 'whole', rollbacks: 8, holdMs: 45_000, pauseEveryMs: 3_000 },
+  'asked-anew': {
+    kind: 'whole',
+    rollbacks: 8,
+    holdMs: 45_000,
+    partitions: 1,
+    requests: 10,
+    sendingMs: 20_000,
+    pauseEveryMs: 30_000,
+    crashEveryMs: 1_000_000_000,
+    commandRate: 0.1,
+    chaosMs: 24_000,
+  },
   synced: { kind: 'folding', rollbacks: 0, crashEveryMs: 2_000, commandRate: 0.1 },
   'left-behind': { kind: 'folding', rollbacks: 2 },
   'read-back': { kind: 'whole', rollbacks: 2 },
@@ -44,10 +54,7 @@ export const WHERE: Record<Check, Focus> = {
  * them; `npm run simulate -- --seeds 5000 --without CHECK` finds the next.
  */
 const FROM: Partial<Record<Check, number>> = {
-  seed: 1_100,
-  'birth-before-seal': 7_050,
-  'epoch-before-seal': 5_600,
-  'asked-anew': 3_450,
+  'birth-before-seal': 720,
 };
 
 /** Runs schedules without a check until one breaks a guarantee; undefined when none of them does. */

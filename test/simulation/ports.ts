@@ -12,24 +12,34 @@ import * as shared from './redis/shared-scripts.ts';
 import type { SimRedis, WaitingRead } from './redis/sim-redis.ts';
 import { TIMES } from './scenario.ts';
 
+export interface SimPartitionStoreOptions {
+  onFreed?: (startSec: number) => void;
+  relaysKnown?: () => ReadonlySet<string>;
+}
+
 /** What the aggregator asks of Redis, over a simulated connection: each method is one command, carried out some time later. */
 export class SimPartitionStore implements PartitionStore {
   readonly partition: number;
   readonly #connection: Caller;
   readonly #redis: SimRedis;
   readonly #onFreed: (startSec: number) => void;
+  readonly #relaysKnown: () => ReadonlySet<string>;
 
-  /** `onFreed` hears of answers that were given when the window's state was freed already. */
+  /**
+   * `onFreed` hears of answers that were given when the window's state was freed already; `relaysKnown` are those that a
+   * seal rests on.
+   */
   constructor(
     connection: Caller,
     redis: SimRedis,
     partition: number,
-    onFreed: (startSec: number) => void = () => undefined,
+    { onFreed = () => undefined, relaysKnown = () => new Set() }: SimPartitionStoreOptions = {},
   ) {
     this.#connection = connection;
     this.#redis = redis;
     this.partition = partition;
     this.#onFreed = onFreed;
+    this.#relaysKnown = relaysKnown;
   }
 
   fold(plan: FoldPlan, seed: string): Promise<FoldReply> {
@@ -70,8 +80,10 @@ export class SimPartitionStore implements PartitionStore {
   }
 
   seal(startSec: number, sealing: { dueMs: number; foldedMs: number; birth: string }) {
+    const relays = this.#relaysKnown();
     return this.#call('seal', (redis, state) => {
       const { nowMs, without } = redis;
+      if (!state.sealed.has(startSec)) state.sealedKnowing.set(startSec, relays);
       return scripts.seal(state, startSec, { ...sealing, nowMs, without, stamp: redis.stamp() });
     });
   }

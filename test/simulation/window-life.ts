@@ -45,7 +45,7 @@ export class WindowLife {
     this.#options = options;
     this.#finals = new SimFinalStore(commands, redis);
     const fail = (error: unknown) => process.judge(error);
-    const epoch = redis.without.has('epoch-before-seal') ? () => 0 : () => commands.losses;
+    const epoch = () => commands.losses;
     const shared = { stores, clock: process.clock, epoch, logger: silentLogger, fail, time };
     const intervalMs = TIMES.loopMs;
     this.#observer = new Observer({ ...shared, finals: this.#finals, intervalMs });
@@ -55,6 +55,10 @@ export class WindowLife {
     const { windowSec, latenessMs } = scenario.store;
     const sealer = new Sealer({
       ...shared,
+      stores: stores.map(({ partition }) => {
+        const relaysKnown = () => new Set(this.#reports.map(({ id }) => id));
+        return new SimPartitionStore(commands, redis, partition, { relaysKnown });
+      }),
       finals: this.#finals,
       books,
       observer: this.#observer,
@@ -107,7 +111,7 @@ export class WindowLife {
       sinkName: database.name,
       readable: true,
       stores: stores.map(({ partition }) => {
-        return new SimPartitionStore(commands, redis, partition, (startSec) => freed.add(startSec));
+        return new SimPartitionStore(commands, redis, partition, { onFreed: (startSec) => freed.add(startSec) });
       }),
       finals: without.has('final-after-partitions') ? this.#blind() : this.#finals,
       writer,

@@ -35,10 +35,10 @@ export function parseRelayReport(id: string, text: string): RelayReport | undefi
 }
 
 /**
- * Relays that may still hold lines of the window: alive at some time since its beginning, and not yet drained past the
- * moment it is due. A relay that started later is drained past it from its first report on, unless its journal owes lines
- * of an earlier start. History begins long before any relay that could hold some of it: there it counts who was alive
- * within `holdMs` of its first event's arrival. After `holdMs` nobody is waited for.
+ * Relays that may still hold lines of the window: not yet drained past the moment it is due. One that was not heard of since
+ * before the window began may be cut off and take lines all the same, so it counts until it was silent for `holdMs`. A
+ * relay that started later is drained past the window from its first report on, unless its journal owes lines of an
+ * earlier start. When the window has been due for `holdMs` nobody is waited for.
  */
 export function relaysInTheWay(
   reports: readonly RelayReport[],
@@ -48,8 +48,7 @@ export function relaysInTheWay(
 ): RelayReport[] {
   const dueMs = sealDueMs(window.startSec, window.openedMs, times);
   if (nowMs >= dueMs + times.holdMs) return [];
-  const fromMs = Math.max(Math.min(window.startSec * 1000, window.openedMs), window.openedMs - times.holdMs);
-  return reports.filter(({ lastMs, drainedMs }) => lastMs >= fromMs && drainedMs < dueMs);
+  return reports.filter(({ lastMs, drainedMs }) => drainedMs < dueMs && nowMs - lastMs < times.holdMs);
 }
 
 /**

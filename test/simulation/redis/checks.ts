@@ -25,8 +25,6 @@ export const CHECKS = [
   'folded-before-seal',
   /** seal: the partition is the one that was seen before relays were asked. */
   'birth-before-seal',
-  /** seal: and on the same connection. */
-  'epoch-before-seal',
   /** report: after a connection was lost, nothing is drained that Redis was not asked for again. */
   'asked-anew',
   /** journal: who waits is answered after the sync, not after the write. */

@@ -64,6 +64,8 @@ export class PartitionState {
   windows = new Map<number, WindowLog>();
   /** With what the seal asked for: entries appended before this moment (ms) are folded. */
   sealed = new Map<number, number>();
+  /** The relays that whoever sealed a window knew of. */
+  sealedKnowing = new Map<number, ReadonlySet<string>>();
   suspects = new Map<string, { holder: string; crashes: number }>();
   dirty = new Set<number>();
   published = new Map<number, Version>();
@@ -85,6 +87,7 @@ export class PartitionState {
     copy.birth = this.birth;
     copy.windows = new Map(this.windows);
     copy.sealed = new Map(this.sealed);
+    copy.sealedKnowing = new Map(this.sealedKnowing);
     copy.suspects = new Map(this.suspects);
     copy.dirty = new Set(this.dirty);
     copy.published = new Map(this.published);

@@ -61,12 +61,14 @@ describe('in the way of a seal', () => {
     expect(inTheWay(relay({ drainedMs: due }))).toBe(false);
   });
 
-  test('is also one that was not heard of since the window began: its zone may be cut off', () => {
+  test('is also one that was not heard of since before the window began: its zone may be cut off, and take lines', () => {
     expect(inTheWay(relay({ lastMs: 600_000, drainedMs: 0 }))).toBe(true);
+    expect(inTheWay(relay({ lastMs: 599_999, drainedMs: 0 }))).toBe(true);
   });
 
-  test('is none that was gone before the window began', () => {
-    expect(inTheWay(relay({ lastMs: 599_999, drainedMs: 0 }))).toBe(false);
+  test('is none that was silent for as long as anybody is waited for', () => {
+    expect(inTheWay(relay({ lastMs: due - times.holdMs + 1, drainedMs: 0 }))).toBe(true);
+    expect(inTheWay(relay({ lastMs: due - times.holdMs, drainedMs: 0 }))).toBe(false);
   });
 
   test('is none that started after the window was due, but for one that owes lines of an earlier start', () => {
@@ -75,17 +77,9 @@ describe('in the way of a seal', () => {
   });
 
   test('is nobody any more once it was waited for long enough', () => {
-    expect(inTheWay(relay(), due + times.holdMs - 1)).toBe(true);
-    expect(inTheWay(relay(), due + times.holdMs)).toBe(false);
-  });
-
-  test('of history are relays that lived within that time of its first event, not before', () => {
-    const history = { startSec: 600, openedMs: 1_000_000_000_000 };
-    const dueThen = sealDueMs(history.startSec, history.openedMs, times);
-    const waits = (lastMs: number) =>
-      relaysInTheWay([relay({ lastMs, drainedMs: 0 })], history, dueThen, times).length > 0;
-    expect(waits(history.openedMs - times.holdMs)).toBe(true);
-    expect(waits(history.openedMs - times.holdMs - 1)).toBe(false);
+    const alive = (nowMs: number) => relay({ lastMs: nowMs });
+    expect(inTheWay(alive(due + times.holdMs - 1), due + times.holdMs - 1)).toBe(true);
+    expect(inTheWay(alive(due + times.holdMs), due + times.holdMs)).toBe(false);
   });
 
   test('is told by name', () => {
