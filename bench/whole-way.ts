@@ -10,11 +10,12 @@ import { type LoadReport, sendLoad } from './load-generator.ts';
  * Events per second through the whole way: HTTP, relay, Redis with AOF everysec, aggregator, all on this machine,
  * generator included. The clock stops when the ledger says that every event is counted.
  *
- *   node dist/bench/whole-way.js [events] [lines per request] [partitions] [relays] [aggregators]
+ *   node dist/bench/whole-way.js [events] [lines per request] [partitions] [relays] [aggregators] [relay setting …]
+ *   node dist/bench/whole-way.js 2000000 5000 8 1 1 --journal off
  */
-const [events = 2_000_000, linesPerRequest = 5_000, partitions = 8, relayCount = 1, aggregatorCount = 1] = process.argv
-  .slice(2)
-  .map(Number);
+const numbers = process.argv.slice(2, 7).map(Number);
+const [events = 2_000_000, linesPerRequest = 5_000, partitions = 8, relayCount = 1, aggregatorCount = 1] = numbers;
+const relaySettings = process.argv.slice(7);
 
 try {
   const redis = await startRedis({ appendonly: true });
@@ -22,7 +23,7 @@ try {
   const common = ['--redis', redis.url, '--http', '127.0.0.1:0', '--partitions', String(partitions)];
   const relays = [];
   for (let i = 0; i < relayCount; i++) {
-    relays.push(await startDaemon('weir-relay', [...common, '--id', `relay${i}`, '--udp', 'off']));
+    relays.push(await startDaemon('weir-relay', [...common, '--id', `relay${i}`, '--udp', 'off', ...relaySettings]));
   }
   const aggregators = [];
   for (let i = 0; i < aggregatorCount; i++) {

@@ -50,7 +50,7 @@ test('FLUSHALL of what no relay holds any more: sinks keep the larger values, an
   await region.untilPoints(oracle.points().filter(isOld));
   for (const id of ['relay-1', 'relay-2']) {
     await region.relay(id).stop();
-    await region.startRelay(id);
+    await region.startRelay(id, [], 'fresh');
   }
   const watch = new TotalsWatch(region);
   await forgetAll(region);

@@ -39,6 +39,7 @@ async function startPublisher({ journalBytes = 1_000_000, drainMs = 3000, comman
     partitions: PARTITIONS,
     appender: { relayId: 'r', incarnation: '0123456789abcdef' },
     journal,
+    recovered: [],
     clock: systemClock,
     random: Math.random,
     batchBytes: 131_072,

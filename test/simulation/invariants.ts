@@ -56,6 +56,7 @@ function startsOf(lines: Buffer): Set<number> {
 export function atRest(simulation: Simulation): boolean {
   const { redis, clients, scenario } = simulation;
   if (!clients.done) return false;
+  if (!simulation.relays.every(({ drained }) => drained)) return false;
   for (const { stream, windows } of redis.partitions) {
     if (scenario.kind === 'whole' && windows.size > 0) return false;
     if (!stream.group || stream.group.pending.size > 0 || stream.group.lastDelivered < stream.lastKey) return false;
@@ -107,14 +108,19 @@ function tracesLeft({ redis }: Simulation): string | undefined {
   return undefined;
 }
 
-/** A batch that Redis confirmed and lost is sent again, unless its relay has died or its journal was too short. */
-function unkeptBatch({ redis, appended, relaysEver }: Simulation): string | undefined {
+/**
+ * A batch that Redis confirmed and lost is sent again, by whichever start of its relay there is now, unless the journal was
+ * too short for it or its disk gave way.
+ */
+function unkeptBatch({ redis, appended, relays, relaysEver, disks }: Simulation): string | undefined {
   for (const [name, { partition, incarnation, sequence }] of appended) {
     if (redis.partitions[partition]!.appended.has(name)) continue;
-    const relay = relaysEver.find((each) => each.incarnation === incarnation)!;
-    if (relay.process.alive && sequence >= relay.journal.oldest(partition)) {
-      return `batch ${sequence} of ${relay.process.name} was lost, although the relay lives and has it`;
-    }
+    const { id } = relaysEver.find((each) => each.incarnation === incarnation)!;
+    const number = relays.findIndex((relay) => relay.id === id);
+    const what = `batch ${sequence} of partition ${partition}, incarnation ${incarnation} of ${id}`;
+    if (relays[number]!.holds(incarnation, partition, sequence)) return `${what} was lost, although the relay has it`;
+    const { forgot, refused, lostPower } = disks[number]!;
+    if (!forgot && !refused && !lostPower) return `${what} was lost, by Redis and by the relay's disk`;
   }
   return undefined;
 }

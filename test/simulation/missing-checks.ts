@@ -24,6 +24,8 @@ export const WHERE: Record<Check, Focus> = {
   'birth-before-seal': { kind: 'whole', rollbacks: 2, holdMs: 45_000 },
   'epoch-before-seal': { kind: 'whole', rollbacks: 2, holdMs: 45_000 },
   'asked-anew': { kind: 'whole', rollbacks: 2, holdMs: 45_000 },
+  synced: { kind: 'folding', rollbacks: 0, crashEveryMs: 2_000, commandRate: 0.1 },
+  'left-behind': { kind: 'folding', rollbacks: 2 },
   'read-back': { kind: 'whole', rollbacks: 2 },
   'final-after-partitions': {
     kind: 'whole',

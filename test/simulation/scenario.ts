@@ -32,6 +32,9 @@ export interface Scenario {
   /** How long sealing waits for a relay. The short one may be over before a relay that was paused is back. */
   holdMs: number;
   journalBytes: number;
+  journalMemoryBytes: number;
+  /** The relays' disks refuse for a while. */
+  diskFaults: boolean;
   store: PartitionStoreOptions;
 }
 
@@ -87,6 +90,8 @@ export function drawScenario(random: Random, { maxOldWindows, ...focus }: Focus 
     rollbacks: random.chance(0.4) ? random.integer(1, 2) : 0,
     holdMs: random.pick([SHORT_HOLD_MS, 45_000]),
     journalBytes: random.chance(0.1) ? 3_000 : 1_000_000,
+    journalMemoryBytes: random.chance(0.3) ? 1_000 : 1_000_000,
+    diskFaults: !calm && random.chance(0.3),
     store: {
       prefix: 'sim',
       windowSec: WINDOW_SEC,

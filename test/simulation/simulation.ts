@@ -8,6 +8,7 @@ import type { AppendedBatch } from './redis/partition-state.ts';
 import { SimRedis, type Snapshot } from './redis/sim-redis.ts';
 import { drawScenario, EPOCH_MS, type Focus, REST_WITHIN_MS, type Scenario, TIMES } from './scenario.ts';
 import { SimAggregator } from './sim-aggregator.ts';
+import { SimDisk } from './sim-disk.ts';
 import type { SimProcess } from './sim-process.ts';
 import { SimRelay } from './sim-relay.ts';
 import { LATEST_WRITE_MS, SimDatabase } from './sim-sink.ts';
@@ -55,6 +56,8 @@ export class Simulation {
   readonly relays: SimRelay[] = [];
   /** Those that died, too. */
   readonly relaysEver: SimRelay[] = [];
+  /** Of the relays, by their number. */
+  readonly disks: readonly SimDisk[] = [new SimDisk(), new SimDisk()];
   readonly databases: readonly SimDatabase[];
   /** Every batch that was ever appended, whatever Redis knows of it today; as it was the first time. */
   readonly appended = new Map<string, AppendedBatch>();
@@ -98,6 +101,7 @@ export class Simulation {
     await world.run(() => false, scenario.chaosMs);
     world.say(() => 'the world heals');
     faults.heal();
+    for (const disk of this.disks) disk.heal();
     for (const [i, { process }] of this.relays.entries()) if (!process.alive) this.#startRelay(i);
     for (const [i, { process }] of this.#aggregators.entries()) if (!process.alive) this.#startAggregator(i);
     // Whoever is still paused, or has not asked yet, does not know what Redis has lost.
@@ -122,8 +126,11 @@ export class Simulation {
     const { world, scenario, redis } = this;
     const { random } = world;
     for (const [i] of this.relays.entries()) {
-      this.#again(scenario.crashEveryMs * 1.5, () => this.#crash(this.relays, i, () => this.#startRelay(i)));
+      this.#again(scenario.crashEveryMs * 1.5, () => this.#crashRelay(i));
       this.#again(scenario.pauseEveryMs * 2, () => this.relays[i]!.process.pause(this.#pauseMs()));
+    }
+    if (scenario.diskFaults) {
+      for (const disk of this.disks) this.#again(scenario.chaosMs / 4, () => this.#refuse(disk));
     }
     for (const [i] of this.#aggregators.entries()) {
       this.#again(scenario.crashEveryMs, () => this.#crash(this.#aggregators, i, () => this.#startAggregator(i)));
@@ -176,6 +183,24 @@ export class Simulation {
     });
   }
 
+  #crashRelay(i: number): void {
+    const { random } = this.world;
+    this.#crash(this.relays, i, () => this.#startRelay(i));
+    // Where Redis forgets as well, that may cost what it had confirmed within the last second.
+    if (this.scenario.rollbacks > 0 || random.chance(0.5)) return;
+    this.world.say(() => `relay-${i + 1} loses power`);
+    this.disks[i]!.losePower(random.integer(0, 300));
+  }
+
+  #refuse(disk: SimDisk): void {
+    const { random } = this.world;
+    disk.refuse(random.pick(['write', 'sync']));
+    this.world.after(random.between(0, 3_000), () => {
+      disk.heal();
+      return false;
+    });
+  }
+
   #rollBack(): void {
     const { world, redis } = this;
     const { random } = world;
@@ -197,7 +222,8 @@ export class Simulation {
   }
 
   #startRelay(i: number): void {
-    const relay = new SimRelay(this.world, this.redis, this.faults, this.scenario, `relay-${i + 1}`);
+    const id = `relay-${i + 1}`;
+    const relay = new SimRelay(this.world, this.redis, this.faults, this.scenario, id, this.disks[i]!);
     this.relays[i] = relay;
     this.relaysEver.push(relay);
     this.world.say(() => `${relay.process.name} starts`);

@@ -27,11 +27,21 @@ const STOP_MS = 15_000;
 /**
  * Starts the built program (`npm run build` first: `npm test` does) in a directory of its own and waits for its log
  * line `ready`. Rejects, with the end of its log, when it ends before. Killed at cleanup where it still runs then; a
- * daemon that had ended by itself with a failure makes the cleanup, and with it the test, fail.
+ * daemon that had ended by itself with a failure makes the cleanup, and with it the test, fail. `log` gets every line it
+ * prints, from the first.
  */
-export async function startDaemon(name: DaemonName, args: readonly string[], env: Environment = {}): Promise<Daemon> {
+export async function startDaemon(
+  name: DaemonName,
+  args: readonly string[],
+  env: Environment = {},
+  log?: (line: string) => void,
+): Promise<Daemon> {
   const child = await startProgram(name, args, env);
   const daemon = new Daemon(name, child);
+  if (log) {
+    child.onLine('stdout', log);
+    child.onLine('stderr', log);
+  }
   cleanup(name, () => daemon.takeDown());
   await daemon.untilReady();
   return daemon;
@@ -84,6 +94,11 @@ export class Daemon {
     return this.#child.running;
   }
 
+  /** Somebody ended it, or was told that it will end. */
+  get endExpected(): boolean {
+    return this.#endExpected;
+  }
+
   /** The last lines of its log, for messages. */
   get tail(): string {
     return this.#child.tail;
@@ -126,8 +141,14 @@ export class Daemon {
 
   /** SIGKILL. */
   async kill(): Promise<void> {
-    this.#endExpected = true;
+    this.killNow();
     await this.#child.kill();
+  }
+
+  /** SIGKILL within this very tick, for whoever sees the moment pass by; `kill` waits for the end. */
+  killNow(): void {
+    this.#endExpected = true;
+    if (this.running) process.kill(this.pid, 'SIGKILL');
   }
 
   async pause(): Promise<void> {

@@ -57,6 +57,8 @@ export class Region {
   /** By id; in the order of their names, whichever was up first. */
   readonly #relays = new Map<string, Daemon>();
   readonly #aggregators = new Map<string, Daemon>();
+  /** A relay's disk, by its id. */
+  readonly #disks = new Map<string, string>();
   readonly #options: RegionOptions;
 
   constructor(redis: RedisServer, influxds: readonly Influxd[], name: string, options: RegionOptions) {
@@ -83,9 +85,11 @@ export class Region {
     return this.#aggregators.get(id)!;
   }
 
-  /** Also in the place of one that ended: each start has a fresh disk. */
-  async startRelay(id: string, settings: readonly string[] = []): Promise<Daemon> {
-    const args = [...this.relaySettings(id, await tempDir(id)), ...(this.#options.relaySettings ?? []), ...settings];
+  /** Also in the place of one that ended: it finds that one's disk, unless it shall have a `fresh` one. */
+  async startRelay(id: string, settings: readonly string[] = [], disk: 'kept' | 'fresh' = 'kept'): Promise<Daemon> {
+    const dataDir = (disk === 'kept' ? this.#disks.get(id) : undefined) ?? (await tempDir(id));
+    this.#disks.set(id, dataDir);
+    const args = [...this.relaySettings(id, dataDir), ...(this.#options.relaySettings ?? []), ...settings];
     const daemon = await startDaemon('weir-relay', args);
     this.#relays.set(id, daemon);
     return daemon;

@@ -35,9 +35,10 @@ export function parseRelayReport(id: string, text: string): RelayReport | undefi
 }
 
 /**
- * Relays that may still hold lines of the window: alive at some time between its beginning and the moment it is due, and
- * not yet drained past that moment. History begins long before any relay that could hold some of it: there it counts
- * who was alive within `holdMs` of its first event's arrival. After `holdMs` nobody is waited for.
+ * Relays that may still hold lines of the window: alive at some time since its beginning, and not yet drained past the
+ * moment it is due. A relay that started later is drained past it from its first report on, unless its journal owes lines
+ * of an earlier start. History begins long before any relay that could hold some of it: there it counts who was alive
+ * within `holdMs` of its first event's arrival. After `holdMs` nobody is waited for.
  */
 export function relaysInTheWay(
   reports: readonly RelayReport[],
@@ -48,9 +49,7 @@ export function relaysInTheWay(
   const dueMs = sealDueMs(window.startSec, window.openedMs, times);
   if (nowMs >= dueMs + times.holdMs) return [];
   const fromMs = Math.max(Math.min(window.startSec * 1000, window.openedMs), window.openedMs - times.holdMs);
-  return reports.filter(
-    ({ startedMs, lastMs, drainedMs }) => startedMs <= dueMs && lastMs >= fromMs && drainedMs < dueMs,
-  );
+  return reports.filter(({ lastMs, drainedMs }) => lastMs >= fromMs && drainedMs < dueMs);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Clock } from '@weir/common/clock';
-import { agreeOnDeployment } from '@weir/common/deployment';
+import { agreeOnDeployment, type Deployment } from '@weir/common/deployment';
 import { WeirError } from '@weir/common/errors';
 import type { Logger } from '@weir/common/logger';
 import { connectRedis, passingFault } from '@weir/common/redis';
@@ -12,7 +12,8 @@ import type { RelayReport } from './relay-report.ts';
 /**
  * What has to be settled before the relay takes a line: Redis answers and is one we can work with, the number of
  * partitions is the deployment's, the id is ours. Waits for Redis as long as it takes, while the HTTP door already
- * answers that it is not ready; a setting that turns out unusable ends the start.
+ * answers that it is not ready; a setting that turns out unusable ends the start. A relay whose data directory says what was
+ * agreed before takes lines at once, into its journal, and settles the rest in the background.
  */
 export interface AdmissionOptions {
   /** Of the reports and the agreement. */
@@ -23,6 +24,10 @@ export interface AdmissionOptions {
   partitions: number;
   report: RelayReport;
   publisher: Publisher;
+  /** The number of partitions was agreed by an earlier start. */
+  agreedBefore: boolean;
+  /** Called each time it is agreed, with the whole record. */
+  onAgreed: (deployment: Partial<Deployment>) => void;
   clock: Clock;
   logger: Logger;
   fail: (error: unknown) => void;
@@ -53,18 +58,14 @@ export class Admission implements Service {
   }
 
   async start(): Promise<void> {
-    const { stopping, clock, logger } = this.#options;
-    for (;;) {
-      try {
-        await this.#admit();
-        break;
-      } catch (error) {
-        if (!passingFault(error) || stopping.aborted) throw error;
-        logger.warn({ err: error }, 'waiting for Redis');
-        await clock.sleep(AGAIN_AFTER_MS, stopping);
-      }
-    }
+    const { agreedBefore, publisher, stopping, fail } = this.#options;
+    if (!agreedBefore) return this.#admitUntilDone();
+    await publisher.startJournal();
     this.#open = true;
+    // Once stopping it gives up by itself, at the latest when the connections close.
+    void this.#admitUntilDone().catch((error) => {
+      if (!stopping.aborted) fail(error);
+    });
   }
 
   async stop(): Promise<void> {
@@ -77,6 +78,21 @@ export class Admission implements Service {
     this.#agreeing ??= this.#agreeUntilDone().finally(() => {
       this.#agreeing = undefined;
     });
+  }
+
+  async #admitUntilDone(): Promise<void> {
+    const { stopping, clock, logger } = this.#options;
+    for (;;) {
+      try {
+        await this.#admit();
+        this.#open = true;
+        return;
+      } catch (error) {
+        if (!passingFault(error) || stopping.aborted) throw error;
+        logger.warn({ err: error }, 'waiting for Redis');
+        await clock.sleep(AGAIN_AFTER_MS, stopping);
+      }
+    }
   }
 
   async #admit(): Promise<void> {
@@ -93,7 +109,7 @@ export class Admission implements Service {
 
   async #agree(): Promise<void> {
     const { redis, prefix, partitions } = this.#options;
-    await agreeOnDeployment(redis, prefix, { partitions });
+    this.#options.onAgreed(await agreeOnDeployment(redis, prefix, { partitions }));
     this.#agreed = true;
   }
 

@@ -20,7 +20,7 @@ export interface IntakeOptions {
 }
 
 export interface Taken extends LinesRead {
-  /** Resolves when every accepted line is in Redis. */
+  /** Resolves when every accepted line is in Redis, or synced to the journal. */
   confirmed: Promise<void>;
 }
 

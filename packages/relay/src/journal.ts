@@ -15,18 +15,35 @@ export interface JournalBatch {
   readonly lineNumbers?: string;
 }
 
-export interface Journal {
+/** The part of the journal that a lane works with: the batches of one incarnation, by partition. */
+export interface LaneJournal {
+  append(partition: number, batch: JournalBatch): void;
+  /** Redis holds the batches up to this sequence, and no later ones. It may be lower than the last time: Redis lost data. */
+  confirm(partition: number, sequence: number): void;
+  /** The first batch from this sequence on that can be read; undefined where there is none. */
+  find(partition: number, sequence: number): FoundBatch | undefined;
+  /** May answer undefined for one that was just found: then its disk gave way, and `find` finds it no more. */
+  read(partition: number, sequence: number): JournalBatch | undefined;
+  /** The batches up to this sequence outlive the machine. 0: none, or the journal is not that kind. */
+  synced(partition: number): number;
+}
+
+export type FoundBatch = Pick<JournalBatch, 'sequence' | 'receivedMs'>;
+
+export interface Journal extends LaneJournal {
+  /** Outlives the process, so that who has a batch in it may answer for the batch. */
+  readonly durable: boolean;
   /**
    * Whether so many bytes more can be held, besides `openBytes` that are on their way, without dropping a batch that is
    * not confirmed.
    */
   hasRoom(bytes: number, openBytes: number): boolean;
-  append(partition: number, batch: JournalBatch): void;
-  /** Redis holds the batches up to this sequence, and no later ones. It may be lower than the last time: Redis lost data. */
-  confirm(partition: number, sequence: number): void;
-  read(partition: number, sequence: number): JournalBatch | undefined;
-  /** The first sequence that can still be read; 1 where nothing was ever appended. */
-  oldest(partition: number): number;
+  /** Somebody waits for what was appended to be synced. */
+  requestSync(): void;
+  /** To be called about every second: what is due by time. */
+  care(): void;
+  /** Makes all of it durable, if it can. Answers how many lines it leaves behind that Redis does not have. */
+  close(): Promise<number>;
   readonly bytes: number;
   readonly unconfirmedBytes: number;
 }
@@ -51,6 +68,7 @@ interface Shelf {
  * bound the oldest confirmed batches of any partition are dropped, and when none is left, `hasRoom` says no.
  */
 export class MemoryJournal implements Journal {
+  readonly durable = false;
   readonly #maxBytes: number;
   readonly #shelves: Shelf[];
   #bytes = 0;
@@ -106,6 +124,10 @@ export class MemoryJournal implements Journal {
     this.#dropConfirmed();
   }
 
+  find(partition: number, sequence: number): FoundBatch | undefined {
+    return this.read(partition, Math.max(sequence, this.oldest(partition)));
+  }
+
   read(partition: number, sequence: number): JournalBatch | undefined {
     const shelf = this.#shelves[partition]!;
     return sequence < this.oldest(partition)
@@ -113,9 +135,30 @@ export class MemoryJournal implements Journal {
       : shelf.batches[shelf.first + sequence - this.oldest(partition)];
   }
 
+  /** The first sequence that can still be read; 1 where nothing was ever appended. */
   oldest(partition: number): number {
     const shelf = this.#shelves[partition]!;
     return shelf.next - (shelf.batches.length - shelf.first);
+  }
+
+  synced(): number {
+    return 0;
+  }
+
+  requestSync(): void {
+    // Memory is as durable as it gets.
+  }
+
+  care(): void {
+    // Nothing here is due by time.
+  }
+
+  async close(): Promise<number> {
+    let lines = 0;
+    for (const { batches, first, confirmed } of this.#shelves) {
+      for (let i = first; i < batches.length; i++) if (batches[i]!.sequence > confirmed) lines += batches[i]!.lineCount;
+    }
+    return lines;
   }
 
   #dropConfirmed(): void {

@@ -1,18 +1,19 @@
 import { BatchBuffer, TIMESTAMP_BYTES } from './batch-buffer.ts';
-import type { Journal, JournalBatch } from './journal.ts';
+import type { FoundBatch, JournalBatch, LaneJournal } from './journal.ts';
 import type { Receipt } from './receipt.ts';
 
 /**
  * The way of one partition's lines from the doors to Redis, as a state machine without I/O: lines gather in an open
  * batch, a closed batch gets the next sequence and goes into the journal, and one call to Redis at a time appends the
  * first batch that Redis is not known to hold. While it is under way the next lines gather, so batches grow with the
- * load by themselves. What Redis says it holds is believed over what it said before: if it holds less, it lost data,
- * and the lane sends on from there what the journal still has. Whoever drives it (lane-runner.ts) asks `next`, does
- * that, and reports back with `answered` or `failed`; nothing else moves it but lines.
+ * load by themselves; where Redis hangs or fails, `secure` brings them into the journal all the same. What Redis says it
+ * holds is believed over what it said before: if it holds less, it lost data, and the lane sends on from there what the
+ * journal still has. Whoever drives it (lane-runner.ts) asks `next`, does that, and reports back with `answered` or
+ * `failed`; nothing else moves it but lines and `secure`.
  */
 export interface LaneOptions {
   partition: number;
-  journal: Journal;
+  journal: LaneJournal;
   /** A batch is closed before it grows beyond this. Holds at least one line of the largest size. */
   batchBytes: number;
   /** An open batch waits this long for more lines while nothing is in flight. */
@@ -21,6 +22,8 @@ export interface LaneOptions {
   probeEveryMs: number;
   /** How long to wait after so many failures in a row. */
   backoffMs: (failures: number) => number;
+  /** For what an earlier start left behind: the last sequence in the journal. Such a lane takes no lines. */
+  recovered?: { lastSequence: number };
   events: LaneEvents;
 }
 
@@ -66,6 +69,15 @@ export interface LaneAnswer {
 /** Digits and a comma of a line number: a batch with an Idempotency-Key holds them besides its lines. */
 const LINE_NUMBER_BYTES = 9;
 
+/**
+ * How long lines wait for Redis before they go into the journal without it: while it fails, no longer than it takes to
+ * gather a few; otherwise so long that it only happens to a Redis that hangs, because each of these makes a batch.
+ */
+const GATHER_MS = 20;
+const HANGING_MS = 250;
+/** How long who waits for a closed batch waits for Redis alone. */
+const SYNC_AFTER_MS = 100;
+
 export class Lane {
   readonly #options: LaneOptions;
   readonly #buffer: BatchBuffer;
@@ -76,9 +88,8 @@ export class Lane {
   #lineNumbers: number[] = [];
   #receipts: Receipt[] = [];
   #lastReceipt: Receipt | undefined;
-  /** Receipts of closed batches, until they are confirmed. */
-  readonly #awaiting = new Map<number, Receipt[]>();
-  #settled = 0;
+  /** Receipts of closed batches, until these are confirmed or synced. In the order of sequences. */
+  readonly #awaiting = new Map<number, { receipts: Receipt[]; closedMs: number }>();
 
   /** The last sequence given. */
   #closed = 0;
@@ -92,9 +103,13 @@ export class Lane {
   #contactAtMs = Number.NEGATIVE_INFINITY;
   #contactRedisMs: number | undefined;
   #draining = false;
+  /** Redis has said what it holds. A new incarnation need not ask: nothing. */
+  #asked: boolean;
 
   constructor(options: LaneOptions) {
     this.#options = options;
+    this.#asked = options.recovered === undefined;
+    this.#closed = options.recovered?.lastSequence ?? 0;
     this.#buffer = new BatchBuffer(options.batchBytes);
   }
 
@@ -125,17 +140,14 @@ export class Lane {
     return this.#failures > 0;
   }
 
-  /** Everything it was ever given is in Redis, as far as anybody knows. */
+  /** Everything it was ever given is in Redis, as far as anybody knows, or lost for good. */
   get empty(): boolean {
-    return this.#buffer.lineCount === 0 && this.#held === this.#closed;
+    return this.#buffer.lineCount === 0 && this.#asked && this.#due === undefined;
   }
 
-  get waitingLines(): number {
-    let lines = this.#buffer.lineCount;
-    for (let sequence = this.#held + 1; sequence <= this.#closed; sequence++) {
-      lines += this.#options.journal.read(this.#options.partition, sequence)?.lineCount ?? 0;
-    }
-    return lines;
+  /** When the first line that Redis is not known to hold was received, Unix ms; Infinity: it holds all of them. */
+  get owedSinceMs(): number {
+    return this.#due?.receivedMs ?? (this.#buffer.lineCount > 0 ? this.#receivedMs : Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -144,10 +156,7 @@ export class Lane {
    */
   get drainedMs(): number | undefined {
     if (this.#contactRedisMs === undefined) return undefined;
-    const { journal, partition } = this.#options;
-    const first = Math.max(this.#held + 1, journal.oldest(partition));
-    const waiting = journal.read(partition, first)?.receivedMs ?? this.#openReceivedMs;
-    return Math.min(this.#contactRedisMs, waiting);
+    return Math.min(this.#contactRedisMs, this.owedSinceMs);
   }
 
   /** The connection to Redis was lost: whatever it holds now, it has to be asked again, and soon. */
@@ -166,23 +175,44 @@ export class Lane {
     const { journal, partition, lingerMs, probeEveryMs } = this.#options;
     if (this.#inFlight !== undefined) return { kind: 'wait', ms: Number.POSITIVE_INFINITY };
     if (nowMs < this.#retryAtMs) return { kind: 'wait', ms: this.#retryAtMs - nowMs };
+    if (!this.#asked) return this.#probe();
     const openDueMs = this.#buffer.lineCount > 0 ? this.#openedMs + lingerMs : Number.POSITIVE_INFINITY;
-    if (this.#held === this.#closed && (nowMs >= openDueMs || (this.#draining && this.#buffer.lineCount > 0))) {
-      this.#close();
+    let due = this.#due;
+    if (due === undefined && (nowMs >= openDueMs || (this.#draining && this.#buffer.lineCount > 0))) {
+      this.#close(nowMs);
+      due = this.#due;
     }
-    if (this.#held < this.#closed) {
-      const sequence = Math.max(this.#held + 1, journal.oldest(partition));
-      const batch = journal.read(partition, sequence)!;
+    for (; due !== undefined; due = journal.find(partition, due.sequence + 1)) {
+      const batch = journal.read(partition, due.sequence);
+      if (batch === undefined) continue;
       this.#inFlight = batch;
       // A gap is only ever left knowingly: Redis has said that it holds less than the journal reaches back to.
-      return { kind: 'append', batch, afterGap: sequence > this.#held + 1 };
+      return { kind: 'append', batch, afterGap: batch.sequence > this.#held + 1 };
     }
     const probeDueMs = this.#contactAtMs + probeEveryMs;
-    if (nowMs >= probeDueMs) {
-      this.#inFlight = 'probe';
-      return { kind: 'probe' };
-    }
+    if (nowMs >= probeDueMs) return this.#probe();
     return { kind: 'wait', ms: Math.min(openDueMs, probeDueMs) - nowMs };
+  }
+
+  /**
+   * Where the journal is durable, to be called every few milliseconds whatever is in flight: lines that wait too long for
+   * Redis go into the journal. Answers whether somebody waits for the journal to be synced.
+   */
+  secure(nowMs: number): boolean {
+    const hurried = this.failing || this.#draining || this.#contactAtMs === Number.NEGATIVE_INFINITY;
+    if (this.#buffer.lineCount > 0 && nowMs - this.#openedMs >= (hurried ? GATHER_MS : HANGING_MS)) this.#close(nowMs);
+    for (const { closedMs } of this.#awaiting.values()) return hurried || nowMs - closedMs >= SYNC_AFTER_MS;
+    return false;
+  }
+
+  /** Whatever is open goes into the journal now. */
+  shelve(nowMs: number): void {
+    if (this.#buffer.lineCount > 0) this.#close(nowMs);
+  }
+
+  /** The journal has been synced. */
+  synced(): void {
+    this.#settle();
   }
 
   answered({ last, redisMs }: LaneAnswer, nowMs: number): void {
@@ -193,7 +223,11 @@ export class Lane {
     this.#failures = 0;
     this.#contactAtMs = nowMs;
     this.#contactRedisMs = redisMs;
-    if (last > this.#closed) throw new Error(`Redis holds sequence ${last} of partition ${partition}, never sent`);
+    // The torn end of an earlier start's journal may have been appended before it was torn.
+    if (last > this.#closed && this.#options.recovered === undefined) {
+      throw new Error(`Redis holds sequence ${last} of partition ${partition}, never sent`);
+    }
+    this.#asked = true;
     this.#held = last;
     journal.confirm(partition, last);
     // Whether this call appended it or an earlier one, whose reply was lost, makes no difference.
@@ -202,6 +236,7 @@ export class Lane {
       if (batch.sequence > held + 1) events.gap(batch.sequence - held - 1);
     }
     if (last < held) events.lostByRedis(held - last);
+    if (last < held && held > this.#closed) events.gap(held - Math.max(last, this.#closed));
     this.#everHeld = Math.max(this.#everHeld, last);
     this.#settle();
   }
@@ -213,15 +248,21 @@ export class Lane {
     this.#retryAtMs = nowMs + this.#options.backoffMs(this.#failures);
   }
 
-  get #openReceivedMs(): number {
-    return this.#buffer.lineCount > 0 ? this.#receivedMs : Number.POSITIVE_INFINITY;
+  /** The first batch that Redis is not known to hold and that can be sent. */
+  get #due(): FoundBatch | undefined {
+    return this.#options.journal.find(this.#options.partition, this.#held + 1);
+  }
+
+  #probe(): LaneStep {
+    this.#inFlight = 'probe';
+    return { kind: 'probe' };
   }
 
   #admit(bytes: number, arrival: Arrival): void {
     const owner = arrival.idempotencyKey === undefined ? undefined : arrival;
     const extraBytes = owner === undefined ? 0 : (this.#lineNumbers.length + 1) * LINE_NUMBER_BYTES;
     if (this.#buffer.lineCount > 0 && (owner !== this.#owner || !this.#buffer.fits(bytes + extraBytes))) {
-      this.#close();
+      this.#close(arrival.monotonicMs);
       this.#options.events.work();
     }
     if (this.#buffer.lineCount === 0) {
@@ -239,11 +280,11 @@ export class Lane {
     if (owner !== undefined) this.#lineNumbers.push(arrival.lineNumber);
   }
 
-  #close(): void {
+  #close(nowMs: number): void {
     const { journal, partition, events } = this.#options;
     const { lineCount } = this.#buffer;
     const sequence = ++this.#closed;
-    if (this.#receipts.length > 0) this.#awaiting.set(sequence, this.#receipts);
+    if (this.#receipts.length > 0) this.#awaiting.set(sequence, { receipts: this.#receipts, closedMs: nowMs });
     journal.append(partition, {
       sequence,
       receivedMs: this.#receivedMs,
@@ -260,13 +301,17 @@ export class Lane {
     this.#lineNumbers = [];
   }
 
-  /** A receipt settles when its batch is first confirmed; that Redis may lose it later is the journal's business. */
+  /**
+   * A receipt settles when its batch is first confirmed, or synced to the journal; that Redis may lose it later is the
+   * journal's business.
+   */
   #settle(): void {
-    while (this.#settled < this.#held) {
-      this.#settled++;
-      const receipts = this.#awaiting.get(this.#settled);
-      this.#awaiting.delete(this.#settled);
-      for (const receipt of receipts ?? []) receipt.settle();
+    const { journal, partition } = this.#options;
+    const safe = Math.max(this.#held, journal.synced(partition));
+    for (const [sequence, { receipts }] of this.#awaiting) {
+      if (sequence > safe) return;
+      this.#awaiting.delete(sequence);
+      for (const receipt of receipts) receipt.settle();
     }
   }
 }

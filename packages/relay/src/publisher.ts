@@ -1,20 +1,23 @@
 import type { Clock } from '@weir/common/clock';
 import { partitionKeys } from '@weir/common/keys';
 import type { Logger } from '@weir/common/logger';
+import { Loop } from '@weir/common/loop';
 import { passingFault } from '@weir/common/redis';
 import type { Service } from '@weir/common/service';
 import type { Redis } from 'ioredis';
 import { type Appender, appendBatch, probe } from './append-script.ts';
 import { backoffMs } from './backoff.ts';
-import type { Journal } from './journal.ts';
-import { Lane } from './lane.ts';
+import type { Recovered } from './disk-journal.ts';
+import type { Journal, LaneJournal } from './journal.ts';
+import { Lane, type LaneOptions } from './lane.ts';
 import { LaneRunner } from './lane-runner.ts';
 import type { RelayCounts } from './relay-metrics.ts';
 
 /**
  * Brings what the doors took to Redis: one lane per partition, all on one connection. Guarantees that a receipt settles
- * only after Redis confirmed the batch, that no batch is appended twice, and that what Redis lost is sent again as far
- * as the journal reaches. Owns its connection, so that nothing it sent runs later than it believes.
+ * only after Redis confirmed the batch or the journal was synced, that no batch is appended twice, and that what Redis
+ * lost is sent again as far as the journal reaches. What earlier starts left in the journal has lanes of its own, which
+ * take no lines. Owns its connection, so that nothing it sent runs later than it believes.
  */
 export interface PublisherOptions {
   redis: Redis;
@@ -22,6 +25,7 @@ export interface PublisherOptions {
   partitions: number;
   appender: Appender;
   journal: Journal;
+  recovered: readonly Recovered[];
   clock: Clock;
   random: () => number;
   batchBytes: number;
@@ -36,46 +40,101 @@ export interface PublisherOptions {
 }
 
 const PROBE_EVERY_MS = 1_000;
+/**
+ * Earlier starts' partitions are asked as often while they are few; their number slows each of them down, so that
+ * together they never ask more often than this.
+ */
+const RECOVERED_PROBES_PER_SEC = 64;
 const DRAIN_LOOK_MS = 10;
+const SECURE_EVERY_MS = 10;
+const CARE_EVERY_MS = 1_000;
+
+type LaneAbout = Pick<LaneOptions, 'partition' | 'journal' | 'probeEveryMs' | 'recovered'> & { appender: Appender };
+
+interface RecoveredLane {
+  lane: Lane;
+  runner: LaneRunner;
+  partition: number;
+  journal: LaneJournal;
+}
 
 export class Publisher implements Service {
   readonly lanes: readonly Lane[];
   readonly #options: PublisherOptions;
   readonly #runners: LaneRunner[] = [];
+  readonly #recovered: RecoveredLane[];
+  readonly #securing: Loop;
+  #caredAtMs = 0;
   #failingSince: number | undefined;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    const { partitions } = options;
-    this.lanes = Array.from({ length: partitions }, (_, partition) => this.#addLane(partition));
+    const { partitions, appender, journal, recovered, clock, fail } = options;
+    this.lanes = Array.from({ length: partitions }, (_, partition) => {
+      const { lane, runner } = this.#addLane({ partition, journal, appender, probeEveryMs: PROBE_EVERY_MS });
+      this.#runners.push(runner);
+      return lane;
+    });
+    const parts = recovered.flatMap(({ head, journal: part, lastSequences }) =>
+      [...lastSequences].map(([partition, lastSequence]) => ({ head, part, partition, lastSequence })),
+    );
+    const probeEveryMs = Math.max(PROBE_EVERY_MS, (parts.length / RECOVERED_PROBES_PER_SEC) * 1_000);
+    this.#recovered = parts.map(({ head, part, partition, lastSequence }) => ({
+      partition,
+      journal: part,
+      ...this.#addLane({ partition, journal: part, appender: head, probeEveryMs, recovered: { lastSequence } }),
+    }));
+    this.#securing = new Loop({
+      clock,
+      intervalMs: SECURE_EVERY_MS,
+      runOnce: async () => this.#secure(),
+      onError: fail,
+    });
     options.redis.on('close', () => {
-      for (const lane of this.lanes) lane.disconnected();
-      for (const runner of this.#runners) runner.wake();
+      for (const lane of this.#allLanes) lane.disconnected();
+      for (const runner of this.#allRunners) runner.wake();
     });
   }
 
+  /** Lines may come in, and go into the journal, from now on. */
+  async startJournal(): Promise<void> {
+    if (this.#options.journal.durable) await this.#securing.start();
+  }
+
+  /** Redis is there, and takes batches from now on. */
   async start(): Promise<void> {
-    for (const runner of this.#runners) runner.start();
+    await this.startJournal();
+    for (const runner of this.#allRunners) runner.start();
   }
 
   /** Appends what is left, as long as it may, and closes the connection. Inputs are closed by now. */
   async stop(): Promise<void> {
-    const { clock, drainMs, logger, redis, counts } = this.#options;
+    const { clock, drainMs, logger, redis, counts, journal } = this.#options;
     const deadlineMs = clock.monotonicMs() + drainMs;
     for (const lane of this.lanes) lane.drain();
-    while (!this.#empty && clock.monotonicMs() < deadlineMs) {
-      for (const runner of this.#runners) runner.wake();
+    while (!this.empty && clock.monotonicMs() < deadlineMs) {
+      for (const runner of this.#allRunners) runner.wake();
       await clock.sleep(DRAIN_LOOK_MS);
     }
     redis.disconnect();
-    await Promise.all(this.#runners.map((runner) => runner.stop()));
-    if (this.#empty) return;
-    const lines = this.lanes.reduce((sum, lane) => sum + lane.waitingLines, 0);
+    await Promise.all(this.#allRunners.map((runner) => runner.stop()));
+    await this.#securing.stop();
+    for (const lane of this.lanes) lane.shelve(clock.monotonicMs());
+    const empty = this.empty;
+    const lines = await journal.close();
     counts.linesAbandoned += lines;
-    logger.error(
-      { lines },
-      'stopped with lines that Redis did not confirm; no request that held them was answered 204',
-    );
+    if (lines > 0) {
+      const message = 'stopped with lines that Redis did not confirm; no request that held them was answered 204';
+      logger.error({ lines }, message);
+    } else if (!empty) {
+      const about = { bytes: journal.unconfirmedBytes };
+      logger.warn(about, 'stopped with batches that Redis did not confirm; the journal has them for the next start');
+    }
+  }
+
+  /** The journal was synced. */
+  synced(): void {
+    for (const lane of this.lanes) lane.synced();
   }
 
   /** Redis does not take what we have, as far as the last calls tell. */
@@ -83,10 +142,15 @@ export class Publisher implements Service {
     return this.#options.redis.status !== 'ready' || this.lanes.some((lane) => lane.failing);
   }
 
+  /** Redis holds everything that this and earlier starts took, as far as anybody knows. */
+  get empty(): boolean {
+    return this.#allLanes.every((lane) => lane.empty);
+  }
+
   /** Every line received before this moment is in Redis (its clock, ms); undefined while a partition never answered. */
   get drainedMs(): number | undefined {
     let drainedMs = Number.POSITIVE_INFINITY;
-    for (const lane of this.lanes) {
+    for (const lane of this.#allLanes) {
       const laneMs = lane.drainedMs;
       if (laneMs === undefined) return undefined;
       drainedMs = Math.min(drainedMs, laneMs);
@@ -94,19 +158,48 @@ export class Publisher implements Service {
     return drainedMs;
   }
 
-  get #empty(): boolean {
-    return this.lanes.every((lane) => lane.empty);
+  /** When the first line that Redis is not known to hold was received, Unix ms; Infinity: it holds all of them. */
+  get owedSinceMs(): number {
+    return this.#allLanes.reduce((least, lane) => Math.min(least, lane.owedSinceMs), Number.POSITIVE_INFINITY);
   }
 
-  #addLane(partition: number): Lane {
-    const { journal, batchBytes, lingerMs, random, clock, counts, prefix, appender, redis, logger } = this.#options;
+  get #allLanes(): readonly Lane[] {
+    return this.#recovered.length === 0 ? this.lanes : [...this.lanes, ...this.#recovered.map(({ lane }) => lane)];
+  }
+
+  get #allRunners(): readonly LaneRunner[] {
+    return [...this.#runners, ...this.#recovered.map(({ runner }) => runner)];
+  }
+
+  #secure(): void {
+    const { clock, journal } = this.#options;
+    const nowMs = clock.monotonicMs();
+    let wanted = false;
+    for (const lane of this.lanes) wanted = lane.secure(nowMs) || wanted;
+    if (wanted) journal.requestSync();
+    if (nowMs - this.#caredAtMs < CARE_EVERY_MS) return;
+    this.#caredAtMs = nowMs;
+    journal.care();
+    this.#forgetRecovered();
+  }
+
+  /** An incarnation of which the journal holds nothing any more needs no lanes. */
+  #forgetRecovered(): void {
+    for (const each of [...this.#recovered]) {
+      if (each.journal.find(each.partition, 1) !== undefined) continue;
+      this.#recovered.splice(this.#recovered.indexOf(each), 1);
+      void each.runner.stop();
+    }
+  }
+
+  #addLane(about: LaneAbout): { lane: Lane; runner: LaneRunner } {
+    const { batchBytes, lingerMs, random, clock, counts, prefix, redis, logger } = this.#options;
+    const { partition, appender } = about;
     const keys = partitionKeys(prefix, partition);
     const lane: Lane = new Lane({
-      partition,
-      journal,
+      ...about,
       batchBytes,
       lingerMs,
-      probeEveryMs: PROBE_EVERY_MS,
       backoffMs: (failures) => backoffMs(failures, random),
       events: {
         work: () => runner.wake(),
@@ -138,16 +231,15 @@ export class Publisher implements Service {
         const sentMs = clock.monotonicMs();
         const answer = await appendBatch(redis, keys, appender, step.batch, step.afterGap);
         counts.appendSeconds.observe((clock.monotonicMs() - sentMs) / 1_000);
-        this.#recovered();
+        this.#takenAgain();
         return answer;
       },
       onFailure: (error) => this.#onFailure(error),
     });
-    this.#runners.push(runner);
-    return lane;
+    return { lane, runner };
   }
 
-  #recovered(): void {
+  #takenAgain(): void {
     if (this.#failingSince === undefined) return;
     const awayMs = Math.round(this.#options.clock.monotonicMs() - this.#failingSince);
     this.#failingSince = undefined;
@@ -164,6 +256,7 @@ export class Publisher implements Service {
     counts.countAppendFailure(fault.code);
     if (this.#failingSince !== undefined) return;
     this.#failingSince = clock.monotonicMs();
-    logger.warn({ err: fault }, 'Redis does not take batches; requests are answered 503 until it does');
+    const meanwhile = this.#options.journal.durable ? 'the journal takes them' : 'requests are answered 503';
+    logger.warn({ err: fault }, `Redis does not take batches; until it does, ${meanwhile}`);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What a request waits for: that every batch its lines went into is in Redis. A batch tells all its receipts once; a
- * receipt counts. Pure.
+ * What a request waits for: that every batch its lines went into is in Redis, or synced to the journal. A batch tells all
+ * its receipts once; a receipt counts. Pure.
  */
 export class Receipt {
   readonly confirmed: Promise<void>;

@@ -1,6 +1,7 @@
 import type { RejectReason } from '@weir/common/line-protocol';
 import { Metrics } from '@weir/common/metrics';
 import type { RelayTotals } from '@weir/common/relay-counts';
+import type { JournalCounts } from './disk-journal.ts';
 
 /**
  * What the relay counts. Plain numbers on the way of a line or datagram; they reach the exported counters only when
@@ -13,7 +14,12 @@ export const DOORS: readonly Door[] = ['http', 'udp'];
 export interface RelayLevels {
   journalBytes: number;
   journalUnconfirmedBytes: number;
+  journalOldestAgeSec: number;
   inflightBytes: number;
+}
+
+interface Observed {
+  observe(seconds: number): void;
 }
 
 class DoorCounts {
@@ -36,10 +42,21 @@ export class RelayCounts {
   datagrams = 0;
   datagramsDropped = 0;
   kernelDrops = 0;
-  readonly appendSeconds: { observe(seconds: number): void };
+  journalShortReaches = 0;
+  readonly appendSeconds: Observed;
+  readonly journal: JournalCounts;
 
-  constructor(appendSeconds: { observe(seconds: number): void }) {
+  constructor(appendSeconds: Observed, syncSeconds: Observed = appendSeconds) {
     this.appendSeconds = appendSeconds;
+    this.journal = {
+      syncs: 0,
+      syncSeconds,
+      writeFailures: 0,
+      recoveredBatches: 0,
+      tornRecords: 0,
+      damagedSegments: 0,
+      roomRefusals: 0,
+    };
   }
 
   countLines(door: Door, accepted: number, rejected: ReadonlyMap<RejectReason, number>): void {
@@ -88,7 +105,12 @@ const APPEND_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 export class RelayMetrics extends Metrics {
   readonly counts: RelayCounts;
   /** Set by the relay once its parts exist. */
-  levels: () => RelayLevels = () => ({ journalBytes: 0, journalUnconfirmedBytes: 0, inflightBytes: 0 });
+  levels: () => RelayLevels = () => ({
+    journalBytes: 0,
+    journalUnconfirmedBytes: 0,
+    journalOldestAgeSec: 0,
+    inflightBytes: 0,
+  });
   readonly #syncs: (() => void)[] = [];
 
   constructor() {
@@ -98,7 +120,12 @@ export class RelayMetrics extends Metrics {
       help: 'Time from sending a batch to Redis to its answer.',
       buckets: APPEND_BUCKETS,
     });
-    this.counts = new RelayCounts(appendSeconds);
+    const syncSeconds = this.histogram({
+      name: 'weir_relay_journal_sync_seconds',
+      help: 'Time to sync the journal.',
+      buckets: APPEND_BUCKETS,
+    });
+    this.counts = new RelayCounts(appendSeconds, syncSeconds);
     this.#addLineCounters();
     this.#addTotals();
     this.#addGauges();
@@ -155,6 +182,7 @@ export class RelayMetrics extends Metrics {
 
   #addTotals(): void {
     const { counts } = this;
+    const { journal } = counts;
     const totals: [string, string, () => number][] = [
       ['batches_appended', 'Batches that Redis confirmed.', () => counts.batchesAppended],
       ['batches_appended_again', 'Of these, batches that Redis had lost.', () => counts.batchesAppendedAgain],
@@ -162,9 +190,24 @@ export class RelayMetrics extends Metrics {
       ['lines_appended', 'Lines that Redis confirmed.', () => counts.linesAppended],
       ['lines_appended_again', 'Of these, lines that Redis had lost.', () => counts.linesAppendedAgain],
       ['journal_gap_batches', 'Batches that Redis lost and the journal no longer held.', () => counts.gapBatches],
-      ['lines_abandoned', 'Lines not confirmed by Redis when the relay stopped.', () => counts.linesAbandoned],
+      ['journal_syncs', 'Syncs of the journal.', () => journal.syncs],
+      ['journal_write_failures', 'Attempts to write or sync the journal that failed.', () => journal.writeFailures],
+      ['journal_recovered_batches', 'Batches of earlier starts found in the journal.', () => journal.recoveredBatches],
+      ['journal_torn_records', 'Segments with a torn end, as a crash leaves it.', () => journal.tornRecords],
+      ['journal_damaged', 'Segments or records that could not be read.', () => journal.damagedSegments],
+      ['journal_refusals', 'Requests and datagrams for which the journal had no room.', () => journal.roomRefusals],
+      [
+        'journal_short_reaches',
+        'Minutes in which the journal reached back less than lateness and a window.',
+        () => counts.journalShortReaches,
+      ],
+      [
+        'lines_abandoned',
+        'Lines in neither Redis nor the journal when the relay stopped.',
+        () => counts.linesAbandoned,
+      ],
       ['udp_datagrams', 'Datagrams received.', () => counts.datagrams],
-      ['udp_datagrams_dropped', 'Datagrams dropped because the journal was full.', () => counts.datagramsDropped],
+      ['udp_datagrams_dropped', 'Datagrams dropped because the journal had no room.', () => counts.datagramsDropped],
       ['udp_kernel_drops', 'Datagrams the kernel dropped because we did not read in time.', () => counts.kernelDrops],
     ];
     for (const [name, help, read] of totals) {
@@ -175,8 +218,9 @@ export class RelayMetrics extends Metrics {
 
   #addGauges(): void {
     const gauges: [string, string, () => number][] = [
-      ['journal_bytes', 'Batches in the journal (--journal-memory).', () => this.levels().journalBytes],
-      ['journal_unconfirmed_bytes', 'Of these, not confirmed.', () => this.levels().journalUnconfirmedBytes],
+      ['journal_bytes', 'Size of the journal (--journal-bytes).', () => this.levels().journalBytes],
+      ['journal_unconfirmed_bytes', 'Of these, not confirmed by Redis.', () => this.levels().journalUnconfirmedBytes],
+      ['journal_oldest_age_seconds', 'Age of the oldest line in it.', () => this.levels().journalOldestAgeSec],
       ['inflight_bytes', 'Bodies of requests in hand (--inflight-bytes).', () => this.levels().inflightBytes],
     ];
     for (const [name, help, read] of gauges) {

@@ -11,8 +11,8 @@ import type { Redis } from 'ioredis';
 /**
  * Every second the relay says in Redis that it is alive and up to when all it received is there: a window is sealed
  * only after each relay that was alive during it has said so. The same report keeps two live processes from sharing an
- * id, and sets this process's idea of Redis's clock. A clean stop takes the report away; after a crash it stays, and
- * aggregators wait for the relay to come back, or for `--hold`.
+ * id, and sets this process's idea of Redis's clock. A clean stop takes the report away when nothing is left to send;
+ * otherwise, and after a crash, it stays, and aggregators wait for the relay to come back, or for `--hold`.
  */
 export interface RelayReportOptions {
   /**
@@ -30,6 +30,10 @@ export interface RelayReportOptions {
   time: RedisTime;
   /** Every line received before this moment is in Redis; undefined while nothing is known. Unix ms of Redis's clock. */
   drainedMs: () => number | undefined;
+  /** When the first line that is not known to be in Redis was received; Infinity: all are there. As above. */
+  owedSinceMs: () => number;
+  /** Nothing is owed to Redis: nobody needs to wait for this relay when it stops. */
+  drained: () => boolean;
   /** Called with a SettingsError when another process took the id, or with a bug. */
   fail: (error: unknown) => void;
   logger: Logger;
@@ -74,7 +78,7 @@ export class RelayReport implements Service {
 
   async stop(): Promise<void> {
     await this.#loop.stop();
-    if (this.#startedMs === '') return;
+    if (this.#startedMs === '' || !this.#options.drained()) return;
     const { signOffRedis, prefix, id, incarnation, logger } = this.#options;
     try {
       const field = await signOffRedis.hget(relaysKey(prefix), id);
@@ -116,10 +120,13 @@ export class RelayReport implements Service {
   async #report(standing = ''): Promise<boolean> {
     const { redis, prefix, id, incarnation, clock, time, drainedMs, logger } = this.#options;
     const sentMs = clock.monotonicMs();
+    // The first word of a relay that owes lines of an earlier start: windows of then wait for it.
+    const owedSinceMs = this.#startedMs === '' ? this.#options.owedSinceMs() : Number.POSITIVE_INFINITY;
+    const drained = drainedMs() ?? (owedSinceMs === Number.POSITIVE_INFINITY ? '' : owedSinceMs);
     const reply = (await REPORT.run(
       redis,
       [relaysKey(prefix)],
-      [id, incarnation, this.#startedMs, drainedMs() ?? '', DEAD_AFTER_MS, standing],
+      [id, incarnation, this.#startedMs, drained, DEAD_AFTER_MS, standing],
     )) as [Buffer, number, Buffer];
     const jumpMs = time.observe(reply[1], clock.monotonicMs() - sentMs);
     if (Math.abs(jumpMs) > CLOCK_JUMP_MS) logger.warn({ jumpMs: Math.round(jumpMs) }, "Redis's clock jumped");

@@ -1,14 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { RedisTime, systemClock } from '@weir/common/clock';
+import { readDeployment } from '@weir/common/deployment';
 import { SettingsError } from '@weir/common/errors';
 import { type Check, HttpServer } from '@weir/common/http';
 import type { BuildContext, Daemon } from '@weir/common/program';
-import { openRedis } from '@weir/common/redis';
+import { openRedis, passingFault } from '@weir/common/redis';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import { Admission } from './admission.ts';
 import { CountsReport } from './counts-report.ts';
+import { DataDir } from './data-dir.ts';
+import { DiskJournal, type Recovered } from './disk-journal.ts';
 import { Intake } from './intake.ts';
-import { MemoryJournal } from './journal.ts';
+import { type Journal, MemoryJournal } from './journal.ts';
+import { DirectoryFiles } from './journal-files.ts';
+import { JournalReach } from './journal-reach.ts';
 import { Publisher } from './publisher.ts';
 import { RelayMetrics } from './relay-metrics.ts';
 import { RelayReport } from './relay-report.ts';
@@ -50,13 +55,48 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
   });
   const appendRedis = openRedis({ url: settings.redis, name: `weir-relay/${id}/append`, onError });
 
-  const journal = new MemoryJournal({ maxBytes: settings.journalMemoryBytes, partitions });
-  const publisher = new Publisher({
+  const reach = new JournalReach({
+    clock,
+    neededMs: async () => {
+      try {
+        const { latenessMs, windowMs } = (await readDeployment(redis, prefix)) ?? {};
+        return latenessMs === undefined || windowMs === undefined ? undefined : latenessMs + windowMs;
+      } catch (error) {
+        if (!passingFault(error)) throw error;
+        return undefined;
+      }
+    },
+    counts,
+    logger: log,
+  });
+  const disk = settings.journal === 'disk' ? new DataDir(settings.data) : undefined;
+  const agreedBefore = disk?.agreed({ prefix, partitions }) !== undefined;
+  const diskJournal =
+    disk &&
+    new DiskJournal({
+      files: new DirectoryFiles(disk.journalDir),
+      clock,
+      head: { relayId: id, incarnation },
+      maxBytes: settings.journalBytes,
+      ageMs: settings.journalAgeMs,
+      memoryBytes: settings.journalMemoryBytes,
+      syncEveryMs: settings.journalSyncMs,
+      counts: counts.journal,
+      events: {
+        synced: () => publisher.synced(),
+        droppedEarly: (ageMs) => void reach.droppedEarly(ageMs).catch(fail),
+      },
+      logger: log,
+    });
+  const recovered: Recovered[] = diskJournal?.recover() ?? [];
+  const journal: Journal = diskJournal ?? new MemoryJournal({ maxBytes: settings.journalMemoryBytes, partitions });
+  const publisher: Publisher = new Publisher({
     redis: appendRedis,
     prefix,
     partitions,
     appender: { relayId: id, incarnation },
     journal,
+    recovered,
     clock,
     random: Math.random,
     batchBytes: settings.batchBytes,
@@ -76,6 +116,9 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     clock,
     time,
     drainedMs: () => publisher.drainedMs,
+    owedSinceMs: () => publisher.owedSinceMs,
+    // What is only in memory is lost with it: nobody needs to wait for that.
+    drained: () => !journal.durable || publisher.empty,
     fail,
     logger: log,
     stopping,
@@ -87,6 +130,8 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     partitions,
     report,
     publisher,
+    agreedBefore,
+    onAgreed: () => disk?.recordAgreed({ prefix, partitions }),
     clock,
     logger: log,
     fail,
@@ -116,7 +161,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     clock,
     refusal: () => {
       if (!admission.open) return 'not ready: Redis was not reached yet';
-      return publisher.away ? 'Redis does not take batches at the moment' : undefined;
+      return publisher.away && !journal.durable ? 'Redis does not take batches at the moment' : undefined;
     },
     bodyLimitBytes: settings.bodyLimitBytes,
     inflightBytes: settings.inflightBytes,
@@ -127,6 +172,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
   metrics.levels = () => ({
     journalBytes: journal.bytes,
     journalUnconfirmedBytes: journal.unconfirmedBytes,
+    journalOldestAgeSec: Math.max(0, (time.nowMs() - (diskJournal?.oldestMs ?? Number.POSITIVE_INFINITY)) / 1_000),
     inflightBytes: routes.inflightBytes,
   });
 
@@ -138,7 +184,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
           logger: log,
           metrics,
           metricPrefix: 'weir_relay',
-          readyChecks: readyChecks(publisher, admission, time),
+          readyChecks: readyChecks(publisher, admission, time, diskJournal),
           maxConnections: settings.httpMaxConnections,
           stopDeadlineMs: drainMs * HTTP_STOP_SHARE,
         });
@@ -165,6 +211,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
         });
 
   const service = new ServiceGroup([
+    stopOnly(async () => disk?.release()),
     stopOnly(async () => redis.disconnect()),
     stopOnly(() => report.stop()),
     // Stops after all that counts, so that its last report is complete.
@@ -181,19 +228,30 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
 }
 
 /** Settings that are each right and do not fit together. */
-function checkTogether({ http, udp, bodyLimitBytes, journalMemoryBytes, inflightBytes }: RelaySettings): void {
+function checkTogether({ http, udp, bodyLimitBytes, inflightBytes, ...journals }: RelaySettings): void {
+  const { journal, journalBytes, journalMemoryBytes } = journals;
   if (http === 'off' && udp === 'off') throw new SettingsError('--http: got off, expected an address, as --udp is off');
-  for (const [flag, bytes] of [
-    ['--journal-memory', journalMemoryBytes],
+  const bounds: [string, number][] = [
+    journal === 'disk' ? ['--journal-bytes', journalBytes] : ['--journal-memory', journalMemoryBytes],
     ['--inflight-bytes', inflightBytes],
-  ] as const) {
+  ];
+  for (const [flag, bytes] of bounds) {
     if (bytes >= bodyLimitBytes) continue;
     throw new SettingsError(`${flag}: got ${bytes} bytes, expected at least --body-limit (${bodyLimitBytes} bytes)`);
   }
 }
 
-function readyChecks(publisher: Publisher, admission: Admission, time: RedisTime): Record<string, Check> {
+function readyChecks(
+  publisher: Publisher,
+  admission: Admission,
+  time: RedisTime,
+  journal: DiskJournal | undefined,
+): Record<string, Check> {
   return {
+    journal: () => {
+      if (journal === undefined) return { ok: true, detail: 'in memory only' };
+      return { ok: !journal.failing, detail: journal.failing ? 'the disk does not take it' : 'on disk' };
+    },
     redis: () => {
       if (!admission.open) return { ok: false, detail: 'Redis was not reached yet' };
       return publisher.away

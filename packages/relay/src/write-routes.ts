@@ -9,8 +9,8 @@ import { readWriteRequest } from './write-request.ts';
 
 /**
  * The relay's HTTP door: the write routes of InfluxDB 1.x and 2.x. A request is answered 204, or 400 with the lines that
- * were rejected, only after Redis confirmed every accepted line. Whoever is answered 503 may send the same again, here
- * or to another relay.
+ * were rejected, only after every accepted line is in Redis or synced to the journal. Whoever is answered 503 may send
+ * the same again, here or to another relay.
  */
 export interface WriteRoutesOptions {
   intake: Intake;
@@ -22,9 +22,9 @@ export interface WriteRoutesOptions {
   bodyLimitBytes: number;
   /** All bodies in hand together, decoded. */
   inflightBytes: number;
-  /** How long a request waits for Redis. */
+  /** How long a request waits for its lines to be durable. */
   appendTimeoutMs: number;
-  /** Once aborted, requests wait for Redis no longer than `stopWaitMs`. */
+  /** Once aborted, requests wait no longer than `stopWaitMs`. */
   stopping: AbortSignal;
   stopWaitMs: number;
 }
@@ -101,13 +101,13 @@ export class WriteRoutes {
     if (body === 'cut-off') return undefined;
     if (typeof body === 'string') return { kind: 'refused', ...REFUSED[body] };
     // Redis may have gone while the body came.
-    const late = refusal() ?? (intake.hasRoom(body.length) ? undefined : 'the journal is full (--journal-memory)');
+    const late = refusal() ?? (intake.hasRoom(body.length) ? undefined : 'the journal is full, or cannot be written');
     if (late !== undefined) return { kind: 'refused', status: 503, message: late };
 
     const taken = intake.take(body, asked.precision, asked.idempotencyKey);
     counts.countLines('http', taken.accepted, taken.byReason);
     if (taken.accepted > 0 && !(await this.#inTime(taken.confirmed))) {
-      return { kind: 'refused', status: 503, message: 'Redis did not confirm in time: send the same lines again' };
+      return { kind: 'refused', status: 503, message: 'not durable in time: send the same lines again' };
     }
     return taken.rejected > 0 ? { kind: 'partial', read: taken } : { kind: 'written' };
   }

@@ -29,6 +29,10 @@ export const CHECKS = [
   'epoch-before-seal',
   /** report: after a connection was lost, nothing is drained that Redis was not asked for again. */
   'asked-anew',
+  /** journal: who waits is answered after the sync, not after the write. */
+  'synced',
+  /** journal: the next start sends what the ones before left behind. */
+  'left-behind',
   /** flush: read back before the first write of a window. */
   'read-back',
   /** flush: look for the final record after the partitions. */

@@ -69,9 +69,9 @@ describe('in the way of a seal', () => {
     expect(inTheWay(relay({ lastMs: 599_999, drainedMs: 0 }))).toBe(false);
   });
 
-  test('is none that started after the window was due', () => {
-    expect(inTheWay(relay({ startedMs: due }))).toBe(true);
-    expect(inTheWay(relay({ startedMs: due + 1 }))).toBe(false);
+  test('is none that started after the window was due, but for one that owes lines of an earlier start', () => {
+    expect(inTheWay(relay({ startedMs: due + 1, drainedMs: due + 1 }))).toBe(false);
+    expect(inTheWay(relay({ startedMs: due + 1, drainedMs: due - 1 }))).toBe(true);
   });
 
   test('is nobody any more once it was waited for long enough', () => {

@@ -15,6 +15,8 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'relay/append-script.ts',
   'relay/body.ts',
   'relay/counts-report.ts',
+  'relay/data-dir.ts',
+  'relay/journal-files.ts',
   'relay/lane-runner.ts',
   'relay/publisher.ts',
   'relay/relay-report.ts',

@@ -14,7 +14,7 @@ test('what was counted is there at the next scrape, once', async () => {
   metrics.counts.countAnswer(204);
   metrics.counts.countAppendFailure('redis-oom');
   metrics.counts.gapBatches += 3;
-  metrics.levels = () => ({ journalBytes: 10, journalUnconfirmedBytes: 4, inflightBytes: 7 });
+  metrics.levels = () => ({ journalBytes: 10, journalUnconfirmedBytes: 4, journalOldestAgeSec: 9, inflightBytes: 7 });
   const expected = [
     ['weir_relay_lines_received_total{door="http"}', 7],
     ['weir_relay_lines_accepted_total{door="http"}', 5],
@@ -25,6 +25,7 @@ test('what was counted is there at the next scrape, once', async () => {
     ['weir_relay_journal_gap_batches_total', 3],
     ['weir_relay_journal_bytes', 10],
     ['weir_relay_journal_unconfirmed_bytes', 4],
+    ['weir_relay_journal_oldest_age_seconds', 9],
     ['weir_relay_inflight_bytes', 7],
   ] as const;
   for (let scrape = 0; scrape < 2; scrape++) {
