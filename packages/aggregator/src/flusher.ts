@@ -1,4 +1,5 @@
 import type { Clock, RedisTime } from '@weir/common/clock';
+import { decodeFinal } from '@weir/common/final-codec';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { passingFault } from '@weir/common/redis-fault';
@@ -280,7 +281,7 @@ export class Flusher implements Service {
       default: {
         const read = async () => {
           const blob = await finals.get(startSec);
-          return blob && { groups: decodeTotals(blob).groups, versions: new Map() };
+          return blob && { groups: decodeFinal(blob), versions: new Map() };
         };
         const outcome = await writer.bring(startSec, step.kind, read, signal);
         if (outcome === 'confirmed' && step.kind === 'settle') events.settled();

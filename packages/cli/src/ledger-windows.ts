@@ -1,3 +1,4 @@
+import { decodeFinal } from '@weir/common/final-codec';
 import { finalKey, finalsKey, type PartitionKeys, partitionKeys } from '@weir/common/keys';
 import { redisFault } from '@weir/common/redis';
 import { decodeTotals } from '@weir/common/totals-codec';
@@ -59,7 +60,7 @@ async function readWindow(
   }
   // After the partitions: a window whose state is freed has its final record by then.
   const record = await redis.getBuffer(finalKey(prefix, startSec));
-  return { startSec, final: record ? decodeTotals(record).groups : undefined, parts };
+  return { startSec, final: record ? decodeFinal(record) : undefined, parts };
 }
 
 /** `meta`: "length nonce openedMs" of the log. */
