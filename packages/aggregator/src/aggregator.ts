@@ -268,6 +268,8 @@ class Aggregator implements Service {
           return { ok, detail: ok ? 'heartbeat confirmed' : 'no heartbeat confirmed lately' };
         },
         folding: () => foldingCheck(this.#partitions),
+        // A sink that is away is no reason to take this process away, too: it is said, and that is all.
+        sinks: () => ({ ok: true, detail: this.#flushers.detail }),
       },
     });
   }

@@ -95,6 +95,12 @@ export class Flusher implements Service {
     return this.#loop.stop();
   }
 
+  /** The sink as a whole is taken to be away. */
+  get away(): boolean {
+    return this.#pace.away;
+  }
+
+  /** Of the sink, unless it took something since. */
   get lastError(): SinkError | undefined {
     return this.#lastError;
   }
