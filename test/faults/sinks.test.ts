@@ -116,9 +116,8 @@ test.each(away)(
     await correct(region, oracle);
     await region.untilPoints(oracle.points());
     const watch = new TotalsWatch(region);
-    const confirmed = 'weir_aggregator_sink_windows_confirmed_total{sink="az2"}';
+    const before = await untilConfirmed(region);
     await tell(proxy);
-    const before = await region.aggregatorMetric(confirmed);
     for (let i = 0; i < CORRECTIONS; i++) {
       await correct(region, oracle);
       await untilHealthyHolds(region, oracle);
@@ -128,16 +127,37 @@ test.each(away)(
 
     await proxy.heal();
     await region.untilPoints(oracle.points(), 30_000);
-    // The writes that were given up land now: the values they carry are smaller than what is there.
-    proxy.landLate();
-    await eventually(() => proxy.late === 0, { what: 'the late writes to land' });
-    await correct(region, oracle);
-    await region.untilPoints(oracle.points(), 30_000);
+    await untilConfirmed(region);
     await watch.stop();
     expect(watch.regressions.filter((text) => text.startsWith('az1'))).toEqual([]);
     expect((await region.totals()).unfolded).toBe(0);
   },
 );
+
+test('a write that was given up and lands late, over what was confirmed since, does not stay', async () => {
+  const region = await behindProxy(['--lateness', '4s', '--final-keep', '12s']);
+  const oracle = new Oracle();
+  await correct(region, oracle);
+  await region.untilPoints(oracle.points());
+  proxy.behave('write', { kind: 'forward-late' });
+  await correct(region, oracle);
+  await eventually(() => proxy.late > 0, { what: 'a write to be held' });
+  await proxy.heal();
+  await correct(region, oracle);
+  await region.untilPoints(oracle.points(), 30_000);
+  proxy.landLate();
+  await eventually(() => proxy.late === 0, { what: 'the late write to land' });
+  // When the windows are settled, or looked at again after that.
+  await eventuallyHolds(
+    async () => {
+      const settled = 'weir_aggregator_sink_windows_settled_total{sink="az2"}';
+      expect(await region.aggregatorMetric(settled)).toBeGreaterThanOrEqual(2);
+      expect(await region.client.zcard(finalsKey(region.name))).toBe(0);
+    },
+    { timeoutMs: 45_000, what: 'the windows to be settled and done with' },
+  );
+  await region.untilPoints(oracle.points());
+});
 
 test('a sink that refuses points for good: the others are written, it is counted and said, and no window waits', async () => {
   const region = await behindProxy(['--lateness', '3s']);
