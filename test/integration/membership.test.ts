@@ -164,7 +164,7 @@ describe('an id', () => {
   });
 
   test('is not taken by a first beat that comes late, when somebody else has it', async () => {
-    const late = { id: 'a', incarnation: 'of-dead', startedMs: '', beat: 1, forgetAfterMs: 1e9, deadAfterMs: 5_000 };
+    const late = { id: 'a', incarnation: 'of-dead', startedMs: 0, beat: 1, forgetAfterMs: 1e9, deadAfterMs: 5_000 };
     const { membership, told, beat } = member('a');
     await membership.start();
     const standing = (await redis.hget(KEY, 'a'))!;

@@ -3,6 +3,7 @@ import { SettingsError } from '@weir/common/errors';
 import { relaysKey } from '@weir/common/keys';
 import { silentLogger } from '@weir/common/logger';
 import { RelayReport, type RelayReportOptions } from '@weir/relay/relay-report';
+import { RedisReports } from '@weir/relay/reports';
 import type { Redis } from 'ioredis';
 import { cleanup } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
@@ -23,9 +24,7 @@ function relay(options: Partial<RelayReportOptions> = {}) {
   const state = { drainedMs: undefined as number | undefined, owedSinceMs: Number.POSITIVE_INFINITY, drained: true };
   const failed: unknown[] = [];
   const report = new RelayReport({
-    redis,
-    signOffRedis: redis,
-    prefix: 'weir',
+    reports: new RedisReports({ redis, signOffRedis: redis, prefix: 'weir' }),
     id: 'a',
     incarnation: 'mine',
     clock,

@@ -342,20 +342,23 @@ class Sequence {
     const { random } = this;
     const id = random.pick(['x', 'y']);
     const incarnation = random.pick(['one', 'two']);
-    const started = random.pick(['', '1000', String(Number.MAX_SAFE_INTEGER)]);
-    const deadMs = random.pick([0, 3_600_000]);
+    const startedMs = random.pick([1_000, 8_000_000_000_000_000]);
+    const deadAfterMs = random.pick([0, 3_600_000]);
     const beat = random.integer(1, 9);
-    const stands = random.chance(0.5);
-    const said = { id, incarnation, beat, startedMs: started, forgetAfterMs: 1e12, deadAfterMs: deadMs };
-    await this.both('heartbeat', async ({ heartbeats }) =>
-      heartbeats.beat({ ...said, standing: stands ? await heartbeats.standing(id) : '' }),
-    );
+    const first = random.chance(0.5);
+    const stands = random.chance(0.7);
+    const said = { id, incarnation, startedMs, deadAfterMs };
+    await this.both('heartbeat', async ({ heartbeats }) => {
+      const standing = first ? { standing: stands ? await heartbeats.standing(id) : '' } : {};
+      return heartbeats.beat({ ...said, beat, forgetAfterMs: 1e12, ...standing });
+    });
     if (random.chance(0.1)) await this.both('sign off', ({ heartbeats }) => heartbeats.signOff(id));
-    const drained = random.pick(['', '2000']);
-    const reported = { id, incarnation, started, drained, deadMs };
-    await this.both('report', async (side) =>
-      side.report({ ...reported, standing: stands ? await side.relayField(id) : '' }),
-    );
+    const drainedMs = random.pick([undefined, 2_000]);
+    await this.both('report', async ({ reports }) => {
+      const standing = first ? { standing: stands ? await reports.standing(id) : '' } : {};
+      return reports.report({ ...said, drainedMs, ...standing });
+    });
+    if (random.chance(0.1)) await this.both('sign off', ({ reports }) => reports.signOff(id, incarnation));
   }
 }
 

@@ -1,21 +1,26 @@
-import { readFileSync } from 'node:fs';
 import { RedisEntrySource } from '@weir/aggregator/entry-source';
 import { RedisFinalStore } from '@weir/aggregator/store/final-store';
 import { type Heartbeats, RedisHeartbeats } from '@weir/aggregator/store/heartbeats';
 import type { PartitionStoreOptions } from '@weir/aggregator/store/partition-store';
 import { RedisPartitionStore } from '@weir/aggregator/store/redis-partition-store';
 import { RedisSinkBooks } from '@weir/aggregator/store/sink-books';
-import { partitionKeys, relaysKey } from '@weir/common/keys';
-import { Script } from '@weir/common/redis';
+import { partitionKeys } from '@weir/common/keys';
 import { RedisFault } from '@weir/common/redis-fault';
 import { appendBatch, probe } from '@weir/relay/append-script';
 import type { JournalBatch } from '@weir/relay/journal';
+import { RedisReports, type Reports } from '@weir/relay/reports';
 import type { Redis } from 'ioredis';
 import type { Caller } from '../simulation/connection.ts';
-import { SimEntrySource, SimFinalStore, SimHeartbeats, SimPartitionStore, SimSinkBooks } from '../simulation/ports.ts';
+import {
+  SimEntrySource,
+  SimFinalStore,
+  SimHeartbeats,
+  SimPartitionStore,
+  SimReports,
+  SimSinkBooks,
+} from '../simulation/ports.ts';
 import { Random } from '../simulation/random.ts';
 import { NOTHING_LEFT_OUT } from '../simulation/redis/checks.ts';
-import { type Report, report } from '../simulation/redis/shared-scripts.ts';
 import { SimRedis } from '../simulation/redis/sim-redis.ts';
 import { World } from '../simulation/world.ts';
 
@@ -31,17 +36,14 @@ export interface Side {
   append(incarnation: string, batch: JournalBatch | undefined, afterGap: boolean): Promise<unknown>;
   readNew(consumer: string, count: number): Promise<unknown>;
   heartbeats: Heartbeats;
-  relayField(id: string): Promise<string>;
-  report(said: Report): Promise<unknown>;
+  reports: Reports;
 }
 
 const SUSPECT_CRASHES = 2;
 const SINK = 'az1';
-const scriptAt = (path: string) => new Script(readFileSync(new URL(`../../packages/${path}`, import.meta.url), 'utf8'));
 
 export function realSide(redis: Redis, reader: Redis, options: PartitionStoreOptions): Side {
   const keys = partitionKeys(options.prefix, 0);
-  const reports = scriptAt('relay/src/report.lua');
   // One per consumer: each listens to its connection for as long as that lives.
   const sources = ['a', 'b'].map(
     (consumer) =>
@@ -74,16 +76,7 @@ export function realSide(redis: Redis, reader: Redis, options: PartitionStoreOpt
     },
     readNew: (consumer, count) => source(consumer).readNew(count, 1),
     heartbeats: new RedisHeartbeats(redis, options.prefix),
-    relayField: async (id) => (await redis.hget(relaysKey(options.prefix), id)) ?? '',
-    report: async ({ id, incarnation, started, drained, deadMs, standing }) => {
-      const args = [id, incarnation, started, drained, deadMs, standing];
-      const [kind, nowMs, previous] = (await reports.run(redis, [relaysKey(options.prefix)], args)) as [
-        Buffer,
-        number,
-        Buffer,
-      ];
-      return { kind: String(kind), nowMs, previous: String(previous) };
-    },
+    reports: new RedisReports({ redis, signOffRedis: redis, prefix: options.prefix }),
   };
 }
 
@@ -135,8 +128,7 @@ export function simulatedSide(options: PartitionStoreOptions): Side & { sim: Sim
       return found;
     },
     heartbeats: new SimHeartbeats(at, sim),
-    relayField: async (id) => sim.shared.relays.get(id) ?? '',
-    report: async (said) => report(sim.shared, said, sim.nowMs),
+    reports: new SimReports(at, sim),
   };
 }
 

@@ -21,9 +21,9 @@ export const WHERE: Record<Check, Focus> = {
     sendingMs: 20_000,
   },
   'folded-before-seal': { kind: 'whole' },
-  'birth-before-seal': { kind: 'whole', rollbacks: 2, holdMs: 45_000 },
-  'epoch-before-seal': { kind: 'whole', rollbacks: 2, holdMs: 45_000 },
-  'asked-anew': { kind: 'whole', rollbacks: 2, holdMs: 45_000 },
+  'birth-before-seal': { kind: 'whole', rollbacks: 8, holdMs: 45_000, pauseEveryMs: 3_000 },
+  'epoch-before-seal': { kind: 'whole', rollbacks: 8, holdMs: 45_000, pauseEveryMs: 3_000 },
+  'asked-anew': { kind: 'whole', rollbacks: 8, holdMs: 45_000, pauseEveryMs: 3_000 },
   synced: { kind: 'folding', rollbacks: 0, crashEveryMs: 2_000, commandRate: 0.1 },
   'left-behind': { kind: 'folding', rollbacks: 2 },
   'read-back': { kind: 'whole', rollbacks: 2 },
@@ -44,17 +44,10 @@ export const WHERE: Record<Check, Focus> = {
  * them; `npm run simulate -- --seeds 5000 --without CHECK` finds the next.
  */
 const FROM: Partial<Record<Check, number>> = {
-  nonce: 830,
-  verdict: 1_290,
-  seed: 500,
-  sealed: 160,
-  'publish-version': 470,
-  'birth-before-seal': 970,
+  seed: 1_100,
+  'birth-before-seal': 7_050,
   'epoch-before-seal': 5_600,
   'asked-anew': 3_450,
-  'final-after-partitions': 200,
-  settle: 190,
-  intent: 690,
 };
 
 /** Runs schedules without a check until one breaks a guarantee; undefined when none of them does. */

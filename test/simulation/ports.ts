@@ -5,6 +5,7 @@ import type { FinalStore, FinalsView } from '@weir/aggregator/store/final-store'
 import type { Beat, Heartbeats } from '@weir/aggregator/store/heartbeats';
 import type { FoldReply, KnownLog, PartitionStore } from '@weir/aggregator/store/partition-store';
 import type { SinkBooks, WriteIntent } from '@weir/aggregator/store/sink-books';
+import type { Report, Reports } from '@weir/relay/reports';
 import type { Caller } from './connection.ts';
 import * as scripts from './redis/partition-scripts.ts';
 import * as shared from './redis/shared-scripts.ts';
@@ -315,6 +316,38 @@ export class SimHeartbeats implements Heartbeats {
   signOff(id: string) {
     return this.#call('sign off', ({ aggregators }) => {
       aggregators.delete(id);
+    });
+  }
+
+  #call<T>(name: string, run: (state: shared.SharedState) => T): Promise<T> {
+    return this.#connection.call(name, (answer) => answer(run(this.#redis.shared)));
+  }
+}
+
+export class SimReports implements Reports {
+  readonly #connection: Caller;
+  readonly #redis: SimRedis;
+
+  constructor(connection: Caller, redis: SimRedis) {
+    this.#connection = connection;
+    this.#redis = redis;
+  }
+
+  standing(id: string) {
+    return this.#call('who has the id', ({ relays }) => relays.get(id) ?? '');
+  }
+
+  nowMs() {
+    return this.#call('time', () => this.#redis.nowMs);
+  }
+
+  report(said: Report) {
+    return this.#call('report', (state) => shared.report(state, said, this.#redis.nowMs));
+  }
+
+  signOff(id: string, incarnation: string) {
+    return this.#call('sign off', ({ relays }) => {
+      if (relays.get(id)?.startsWith(`${incarnation} `)) relays.delete(id);
     });
   }
 

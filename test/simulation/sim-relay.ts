@@ -9,10 +9,11 @@ import type { JournalBatch, LaneJournal } from '@weir/relay/journal';
 import type { SegmentHead } from '@weir/relay/journal-codec';
 import { Lane, type LaneAnswer, type LaneOptions, type LaneStep } from '@weir/relay/lane';
 import { RelayCounts } from '@weir/relay/relay-metrics';
+import { RelayReport } from '@weir/relay/relay-report';
 import { Stamps } from '@weir/relay/stamps';
 import { Connection } from './connection.ts';
 import type { Faults } from './faults.ts';
-import { report } from './redis/shared-scripts.ts';
+import { SimReports } from './ports.ts';
 import type { SimRedis } from './redis/sim-redis.ts';
 import { EPOCH_MS, type Scenario, TIMES } from './scenario.ts';
 import type { SimDisk } from './sim-disk.ts';
@@ -23,8 +24,8 @@ const SECURE_EVERY_MS = 60;
 const SYNC_EVERY_MS = 1_000;
 
 /**
- * A relay: the real intake, lanes and journal. What drives a lane (lane-runner.ts) sleeps with timers of its own, so it is
- * written again here, and so is the report, which talks to Redis directly.
+ * A relay: the real intake, lanes, journal and report. What drives a lane (lane-runner.ts) sleeps with timers of its own,
+ * so it is written again here.
  */
 export class SimRelay {
   readonly process: SimProcess;
@@ -39,12 +40,10 @@ export class SimRelay {
   gapBatches = 0;
   readonly #redis: SimRedis;
   readonly #appends: Connection;
-  readonly #commands: Connection;
   readonly #intake: Intake;
   readonly #time: RedisTime;
   readonly #wake = new Map<Lane, () => void>();
   #caredAtMs = 0;
-  #startedMs = '';
 
   constructor(world: World, redis: SimRedis, faults: Faults, scenario: Scenario, id: string, disk: SimDisk) {
     const { random } = world;
@@ -53,7 +52,6 @@ export class SimRelay {
     this.process = new SimProcess(world, id);
     this.incarnation = random.hex();
     this.#appends = new Connection(this.process, redis, faults);
-    this.#commands = new Connection(this.process, redis, faults);
     const { clock } = this.process;
     this.#time = new RedisTime(clock, EPOCH_MS + world.nowMs);
     const head = { relayId: id, incarnation: this.incarnation };
@@ -100,7 +98,21 @@ export class SimRelay {
       });
     }
     this.process.repeat(SECURE_EVERY_MS, async () => this.#secure());
-    this.process.repeat(TIMES.beatEveryMs, () => this.#report());
+    const report = new RelayReport({
+      reports: new SimReports(this.#appends, redis),
+      id,
+      incarnation: this.incarnation,
+      clock,
+      time: this.#time,
+      drainedMs: () => this.#drainedMs,
+      owedSinceMs: () => Math.min(...this.#allLanes.map((lane) => lane.owedSinceMs)),
+      drained: () => this.drained,
+      fail: (error) => this.process.judge(error),
+      logger: silentLogger,
+      stopping: new AbortController().signal,
+      times: { reportEveryMs: TIMES.beatEveryMs, deadAfterMs: TIMES.deadAfterMs },
+    });
+    void this.#startReport(report);
   }
 
   /** Nothing is left to be brought to Redis. */
@@ -189,42 +201,24 @@ export class SimRelay {
     });
   }
 
-  async #report(): Promise<void> {
-    const standing = this.#startedMs === '' ? await this.#standing() : '';
-    if (standing === undefined) return;
-    const sentMs = this.process.clock.monotonicMs();
-    const drainedMs = this.#allLanes.reduce<number | undefined>((least, { drainedMs }) => {
-      return least === undefined || drainedMs === undefined ? undefined : Math.min(least, drainedMs);
-    }, Number.POSITIVE_INFINITY);
-    const owedSinceMs = Math.min(...this.#allLanes.map((lane) => lane.owedSinceMs));
-    const owes = this.#startedMs === '' && owedSinceMs < Number.POSITIVE_INFINITY;
-    const said = {
-      id: this.id,
-      incarnation: this.incarnation,
-      started: this.#startedMs,
-      drained: String(drainedMs ?? (owes ? owedSinceMs : '')),
-      deadMs: TIMES.deadAfterMs,
-      standing,
-    };
-    const { kind, nowMs } = await this.#appends.call<ReturnType<typeof report>>('report', (answer) =>
-      answer(report(this.#redis.shared, said, this.#redis.nowMs)),
-    );
-    this.#time.observe(nowMs, this.process.clock.monotonicMs() - sentMs);
-    if (kind === 'taken') {
-      if (this.#startedMs !== '') this.process.world.violate(`${this.id} is told that its id is taken`);
-      return;
+  /** As admission.ts: until Redis answers. */
+  async #startReport(report: RelayReport): Promise<void> {
+    for (;;) {
+      try {
+        await report.start();
+        return;
+      } catch (error) {
+        // Nobody else lives under this id, so to be told so is wrong, whenever it is.
+        this.process.judge(error);
+        await this.process.clock.sleep(TIMES.beatEveryMs / 2);
+      }
     }
-    if (this.#startedMs === '') this.#startedMs = String(nowMs);
   }
 
-  /** What stands under the id before the first report; undefined while somebody may live under it. */
-  async #standing(): Promise<string | undefined> {
-    const [field = '', nowMs] = await this.#commands.call<[string | undefined, number]>('who has the id', (answer) =>
-      answer([this.#redis.shared.relays.get(this.id), this.#redis.nowMs]),
-    );
-    const [incarnation, , lastMs] = field.split(' ');
-    const dead = field === '' || incarnation === this.incarnation || nowMs - Number(lastMs) > TIMES.deadAfterMs;
-    return dead ? field : undefined;
+  get #drainedMs(): number | undefined {
+    return this.#allLanes.reduce<number | undefined>((least, { drainedMs }) => {
+      return least === undefined || drainedMs === undefined ? undefined : Math.min(least, drainedMs);
+    }, Number.POSITIVE_INFINITY);
   }
 }
 

@@ -1,7 +1,7 @@
 import { ownerOf } from '@weir/common/assignment';
 import type { Clock, RedisTime } from '@weir/common/clock';
 import { SettingsError } from '@weir/common/errors';
-import { outwaitPredecessor } from '@weir/common/live-id';
+import { type FreeId, outwaitPredecessor } from '@weir/common/live-id';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { passingFault } from '@weir/common/redis-fault';
@@ -53,7 +53,7 @@ export class Membership implements Service {
   readonly #loop: Loop;
   readonly #stopping = new AbortController();
   #members: Member[] = [];
-  #startedMs = '';
+  #startedMs = 0;
   #beat = 0;
   #confirmedBeat = 0;
   #lastBeatAtMs = Number.NEGATIVE_INFINITY;
@@ -118,7 +118,9 @@ export class Membership implements Service {
    */
   async #begin(): Promise<boolean> {
     try {
-      return await this.#heartbeat(await this.#outwaitPredecessor());
+      const { standing, sinceMs } = await this.#outwaitPredecessor();
+      this.#startedMs = sinceMs;
+      return await this.#heartbeat(standing);
     } catch (error) {
       if (!passingFault(error)) throw error;
       this.#onError(error);
@@ -127,8 +129,7 @@ export class Membership implements Service {
     }
   }
 
-  /** Answers what stands under the id. */
-  async #outwaitPredecessor(): Promise<string> {
+  async #outwaitPredecessor(): Promise<FreeId> {
     const { heartbeats, id, incarnation, clock, logger } = this.#options;
     const outcome = await outwaitPredecessor({
       read: () => heartbeats.standing(id),
@@ -142,17 +143,17 @@ export class Membership implements Service {
       stopping: this.#stopping.signal,
     });
     if (outcome === 'alive') throw idTaken(id);
-    return outcome.standing;
+    return outcome;
   }
 
   /** False when the id is another's. `standing`, at the first beat: what stood under the id. */
-  async #heartbeat(standing = ''): Promise<boolean> {
+  async #heartbeat(standing?: string): Promise<boolean> {
     const { heartbeats, id, incarnation, clock, time, onClockJump } = this.#options;
     const { deadAfterMs } = this.#times;
     const sentMs = clock.monotonicMs();
     const beat = ++this.#beat;
-    const said = { id, incarnation, startedMs: this.#startedMs, beat, standing };
-    const reply = await heartbeats.beat({ ...said, deadAfterMs, forgetAfterMs: FORGET_AFTER_MS });
+    const said = { id, incarnation, startedMs: this.#startedMs, beat, deadAfterMs, forgetAfterMs: FORGET_AFTER_MS };
+    const reply = await heartbeats.beat(standing === undefined ? said : { ...said, standing });
     if (reply.kind === 'taken') return false;
     const { nowMs, previous, fields } = reply;
     this.#lastBeatAtMs = clock.monotonicMs();
@@ -160,7 +161,6 @@ export class Membership implements Service {
     if (Math.abs(jumpMs) > CLOCK_JUMP_MS) onClockJump(jumpMs);
     this.#judgePrevious(previous, nowMs);
     this.#confirmedBeat = beat;
-    if (this.#startedMs === '') this.#startedMs = String(nowMs);
     const members: Member[] = [];
     for (const [each, field] of fields) {
       const member = parseMember(each, field);

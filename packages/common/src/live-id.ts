@@ -5,7 +5,9 @@ import type { Clock } from './clock.ts';
  * under an id that was in use a moment ago waits whether its predecessor still speaks. That alone is no lock: what a dead
  * predecessor sent may arrive late. So the scripts insist on two things besides (heartbeat.lua, report.lua): the first
  * word of a process finds in Redis just what the process read there before, and later ones give way only to somebody who
- * is alive and started after them. Whoever started last keeps the id, and the dead never win it back.
+ * is alive and started after them. A process counts as started since before it read that, by Redis's clock, so that a first
+ * word which comes late does not count as later than it was. Whoever started last keeps the id, and the dead never win it
+ * back.
  */
 export interface LiveField {
   readonly incarnation: string;
@@ -32,13 +34,21 @@ export interface OutwaitOptions {
 /** A process that died may have this many words less one on their way: they are no sign of life. */
 const WORDS_OF_THE_LIVING = 3;
 
-/** What stands under the id once nobody else speaks under it, or 'alive' when somebody does. Rejects as `read` does. */
-export async function outwaitPredecessor(options: OutwaitOptions): Promise<{ standing: string } | 'alive'> {
+export interface FreeId {
+  /** What stands under the id. */
+  standing: string;
+  /** When that was not read yet, by Redis's clock: the process may call itself started then. */
+  sinceMs: number;
+}
+
+/** Answers once nobody else speaks under the id, or 'alive' when somebody does. Rejects as `read` does. */
+export async function outwaitPredecessor(options: OutwaitOptions): Promise<FreeId | 'alive'> {
   const { read, parse, redisNowMs, incarnation, clock, deadAfterMs, lookEveryMs, onWait, stopping } = options;
+  const sinceMs = Math.floor(await redisNowMs());
   let standing = await read();
   const first = parse(standing);
-  if (!first || first.incarnation === incarnation) return { standing };
-  if ((await redisNowMs()) - first.lastMs > deadAfterMs) return { standing };
+  if (!first || first.incarnation === incarnation) return { standing, sinceMs };
+  if (sinceMs - first.lastMs > deadAfterMs) return { standing, sinceMs };
   onWait();
   let words = 0;
   for (let silentMs = 0; silentMs < deadAfterMs && !stopping?.aborted; silentMs += lookEveryMs) {
@@ -50,5 +60,5 @@ export async function outwaitPredecessor(options: OutwaitOptions): Promise<{ sta
     if (++words === WORDS_OF_THE_LIVING) return 'alive';
     silentMs = 0;
   }
-  return { standing };
+  return { standing, sinceMs };
 }

@@ -60,7 +60,7 @@ export class Admission implements Service {
   async start(): Promise<void> {
     const { agreedBefore, publisher, stopping, fail } = this.#options;
     if (!agreedBefore) return this.#admitUntilDone();
-    await publisher.startJournal();
+    publisher.startJournal();
     this.#open = true;
     // Once stopping it gives up by itself, at the latest when the connections close.
     void this.#admitUntilDone().catch((error) => {

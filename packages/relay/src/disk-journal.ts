@@ -50,6 +50,8 @@ export interface Recovered {
   /** Per partition that it has batches of. */
   lastSequences: Map<number, number>;
   journal: LaneJournal;
+  /** Whether anything of this partition is left. */
+  holds(partition: number): boolean;
 }
 
 interface Held {
@@ -93,7 +95,8 @@ export class DiskJournal implements Journal {
       logger.info(about, 'found the journal of earlier starts; what Redis does not have of it will be sent');
     }
     return found.map(({ incarnation, lastSequences }) => {
-      return { head: incarnation, lastSequences, journal: this.#laneJournal(incarnation) };
+      const holds = (partition: number) => this.#ring.holds(incarnation, partition);
+      return { head: incarnation, lastSequences, journal: this.#laneJournal(incarnation), holds };
     });
   }
 

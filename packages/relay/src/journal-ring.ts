@@ -158,6 +158,11 @@ export class JournalRing {
     }
   }
 
+  /** Whether anything is left of this partition. */
+  holds(incarnation: Incarnation, partition: number): boolean {
+    return this.#index.locate(incarnation, partition, 1) !== undefined;
+  }
+
   find(incarnation: Incarnation, partition: number, sequence: number): FoundBatch | undefined {
     for (;;) {
       const found = this.#index.locate(incarnation, partition, sequence);

@@ -1,14 +1,13 @@
 import type { Clock } from '@weir/common/clock';
 import { partitionKeys } from '@weir/common/keys';
 import type { Logger } from '@weir/common/logger';
-import { Loop } from '@weir/common/loop';
 import { passingFault } from '@weir/common/redis';
 import type { Service } from '@weir/common/service';
 import type { Redis } from 'ioredis';
 import { type Appender, appendBatch, probe } from './append-script.ts';
 import { backoffMs } from './backoff.ts';
 import type { Recovered } from './disk-journal.ts';
-import type { Journal, LaneJournal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import { Lane, type LaneOptions } from './lane.ts';
 import { LaneRunner } from './lane-runner.ts';
 import type { RelayCounts } from './relay-metrics.ts';
@@ -54,8 +53,8 @@ type LaneAbout = Pick<LaneOptions, 'partition' | 'journal' | 'probeEveryMs' | 'r
 interface RecoveredLane {
   lane: Lane;
   runner: LaneRunner;
-  partition: number;
-  journal: LaneJournal;
+  /** Whether the journal has anything left of it. */
+  held: () => boolean;
 }
 
 export class Publisher implements Service {
@@ -63,32 +62,25 @@ export class Publisher implements Service {
   readonly #options: PublisherOptions;
   readonly #runners: LaneRunner[] = [];
   readonly #recovered: RecoveredLane[];
-  readonly #securing: Loop;
+  #securing: NodeJS.Timeout | undefined;
   #caredAtMs = 0;
   #failingSince: number | undefined;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    const { partitions, appender, journal, recovered, clock, fail } = options;
+    const { partitions, appender, journal, recovered } = options;
     this.lanes = Array.from({ length: partitions }, (_, partition) => {
       const { lane, runner } = this.#addLane({ partition, journal, appender, probeEveryMs: PROBE_EVERY_MS });
       this.#runners.push(runner);
       return lane;
     });
-    const parts = recovered.flatMap(({ head, journal: part, lastSequences }) =>
-      [...lastSequences].map(([partition, lastSequence]) => ({ head, part, partition, lastSequence })),
+    const parts = recovered.flatMap((part) =>
+      [...part.lastSequences].map(([partition, lastSequence]) => ({ part, partition, lastSequence })),
     );
     const probeEveryMs = Math.max(PROBE_EVERY_MS, (parts.length / RECOVERED_PROBES_PER_SEC) * 1_000);
-    this.#recovered = parts.map(({ head, part, partition, lastSequence }) => ({
-      partition,
-      journal: part,
-      ...this.#addLane({ partition, journal: part, appender: head, probeEveryMs, recovered: { lastSequence } }),
-    }));
-    this.#securing = new Loop({
-      clock,
-      intervalMs: SECURE_EVERY_MS,
-      runOnce: async () => this.#secure(),
-      onError: fail,
+    this.#recovered = parts.map(({ part, partition, lastSequence }) => {
+      const about = { partition, journal: part.journal, probeEveryMs, recovered: { lastSequence } };
+      return { ...this.#addLane({ ...about, appender: part.head }), held: () => part.holds(partition) };
     });
     options.redis.on('close', () => {
       for (const lane of this.#allLanes) lane.disconnected();
@@ -97,13 +89,13 @@ export class Publisher implements Service {
   }
 
   /** Lines may come in, and go into the journal, from now on. */
-  async startJournal(): Promise<void> {
-    if (this.#options.journal.durable) await this.#securing.start();
+  startJournal(): void {
+    if (this.#options.journal.durable) this.#securing ??= setInterval(() => this.#secure(), SECURE_EVERY_MS);
   }
 
   /** Redis is there, and takes batches from now on. */
   async start(): Promise<void> {
-    await this.startJournal();
+    this.startJournal();
     for (const runner of this.#allRunners) runner.start();
   }
 
@@ -118,7 +110,7 @@ export class Publisher implements Service {
     }
     redis.disconnect();
     await Promise.all(this.#allRunners.map((runner) => runner.stop()));
-    await this.#securing.stop();
+    clearInterval(this.#securing);
     for (const lane of this.lanes) lane.shelve(clock.monotonicMs());
     const empty = this.empty;
     const lines = await journal.close();
@@ -186,7 +178,7 @@ export class Publisher implements Service {
   /** An incarnation of which the journal holds nothing any more needs no lanes. */
   #forgetRecovered(): void {
     for (const each of [...this.#recovered]) {
-      if (each.journal.find(each.partition, 1) !== undefined) continue;
+      if (each.held()) continue;
       this.#recovered.splice(this.#recovered.indexOf(each), 1);
       void each.runner.stop();
     }

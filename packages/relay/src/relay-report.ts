@@ -1,12 +1,11 @@
 import type { Clock, RedisTime } from '@weir/common/clock';
 import { SettingsError } from '@weir/common/errors';
-import { relaysKey } from '@weir/common/keys';
-import { outwaitPredecessor } from '@weir/common/live-id';
+import { type FreeId, outwaitPredecessor } from '@weir/common/live-id';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
-import { passingFault, redisFault, redisTimeMs, Script } from '@weir/common/redis';
+import { passingFault } from '@weir/common/redis-fault';
 import type { Service } from '@weir/common/service';
-import type { Redis } from 'ioredis';
+import type { Reports } from './reports.ts';
 
 /**
  * Every second the relay says in Redis that it is alive and up to when all it received is there: a window is sealed
@@ -15,14 +14,7 @@ import type { Redis } from 'ioredis';
  * otherwise, and after a crash, it stays, and aggregators wait for the relay to come back, or for `--hold`.
  */
 export interface RelayReportOptions {
-  /**
-   * Of the appends: what they have learned of Redis is true of the very server that gets the report. On a connection of its
-   * own, a report could reach a server that was started anew before the appends have noticed.
-   */
-  redis: Redis;
-  /** Outlives the appends' connection. */
-  signOffRedis: Redis;
-  prefix: string;
+  reports: Reports;
   id: string;
   /** Random, of this start: 16 hex digits. */
   incarnation: string;
@@ -39,25 +31,31 @@ export interface RelayReportOptions {
   logger: Logger;
   /** Gives up waiting for a predecessor. */
   stopping: AbortSignal;
+  times?: ReportTimes;
 }
 
-const REPORT = Script.beside(import.meta.url, 'report');
-const REPORT_EVERY_MS = 1_000;
-/** Without a report for this long a relay counts as dead. */
-const DEAD_AFTER_MS = 5_000;
-const LOOK_EVERY_MS = 500;
+export interface ReportTimes {
+  reportEveryMs: number;
+  /** Without a report for this long a relay counts as dead. */
+  deadAfterMs: number;
+}
+
+const REPORT_TIMES: ReportTimes = { reportEveryMs: 1_000, deadAfterMs: 5_000 };
 const CLOCK_JUMP_MS = 5_000;
 
 export class RelayReport implements Service {
   readonly #options: RelayReportOptions;
+  readonly #times: ReportTimes;
   readonly #loop: Loop;
-  #startedMs = '';
+  /** By Redis's clock; undefined before the id is this relay's. */
+  #startedMs: number | undefined;
 
   constructor(options: RelayReportOptions) {
     this.#options = options;
+    this.#times = options.times ?? REPORT_TIMES;
     this.#loop = new Loop({
       clock: options.clock,
-      intervalMs: REPORT_EVERY_MS,
+      intervalMs: this.#times.reportEveryMs,
       runOnce: async () => {
         if (!(await this.#report())) throw idTaken(options.id);
       },
@@ -65,73 +63,67 @@ export class RelayReport implements Service {
     });
   }
 
-  /** Takes the id. Waits for a crashed predecessor to be forgotten; rejects with a SettingsError when it is alive. */
+  /**
+   * Takes the id. Waits for a crashed predecessor to be forgotten; rejects with a SettingsError when it is alive, with a
+   * RedisFault when Redis does not answer, and may be called again then.
+   */
   async start(): Promise<void> {
     for (;;) {
-      const standing = await this.#outwaitPredecessor();
+      const free = await this.#outwaitPredecessor();
       if (this.#options.stopping.aborted) return;
       // Again where something changed since it was read: somebody's last word came late, or he is alive.
-      if (await this.#report(standing)) break;
+      if (await this.#report(free)) break;
     }
     await this.#loop.start();
   }
 
   async stop(): Promise<void> {
     await this.#loop.stop();
-    if (this.#startedMs === '' || !this.#options.drained()) return;
-    const { signOffRedis, prefix, id, incarnation, logger } = this.#options;
+    if (this.#startedMs === undefined || !this.#options.drained()) return;
+    const { reports, id, incarnation, logger } = this.#options;
     try {
-      const field = await signOffRedis.hget(relaysKey(prefix), id);
-      // Whoever took the id from us keeps it.
-      if (field?.startsWith(`${incarnation} `)) await signOffRedis.hdel(relaysKey(prefix), id);
+      await reports.signOff(id, incarnation);
     } catch (error) {
-      logger.warn({ err: redisFault(error) }, 'could not sign off: windows may wait for this relay until --hold');
+      if (!passingFault(error)) throw error;
+      logger.warn({ err: error }, 'could not sign off: windows may wait for this relay until --hold');
     }
   }
 
-  /** Answers what stands under the id. */
-  async #outwaitPredecessor(): Promise<string> {
-    const { redis, prefix, clock, id, incarnation, logger, stopping } = this.#options;
+  async #outwaitPredecessor(): Promise<FreeId> {
+    const { reports, clock, id, incarnation, logger, stopping } = this.#options;
+    const { deadAfterMs, reportEveryMs } = this.#times;
     const outcome = await outwaitPredecessor({
-      read: async () => {
-        try {
-          return (await redis.hget(relaysKey(prefix), id)) ?? '';
-        } catch (error) {
-          throw redisFault(error);
-        }
-      },
+      read: () => reports.standing(id),
       parse: (text) => {
         const [other, , lastMs] = text.split(' ');
         return other === undefined || lastMs === undefined ? undefined : { incarnation: other, lastMs: Number(lastMs) };
       },
-      redisNowMs: () => redisTimeMs(redis),
+      redisNowMs: () => reports.nowMs(),
       incarnation,
       clock,
-      deadAfterMs: DEAD_AFTER_MS,
-      lookEveryMs: LOOK_EVERY_MS,
+      deadAfterMs,
+      lookEveryMs: reportEveryMs / 2,
       onWait: () => logger.info({ id }, 'this id was in use a moment ago; waiting whether it still is'),
       stopping,
     });
     if (outcome === 'alive') throw idTaken(id);
-    return outcome.standing;
+    return outcome;
   }
 
-  /** False when the id is another's. `standing`, at the first report: what stood under the id. */
-  async #report(standing = ''): Promise<boolean> {
-    const { redis, prefix, id, incarnation, clock, time, drainedMs, logger } = this.#options;
+  /** False when the id is another's. `free`: at the first report. */
+  async #report(free?: FreeId): Promise<boolean> {
+    const { reports, id, incarnation, clock, time, drainedMs, logger } = this.#options;
     const sentMs = clock.monotonicMs();
+    const startedMs = this.#startedMs ?? free?.sinceMs ?? 0;
     // The first word of a relay that owes lines of an earlier start: windows of then wait for it.
-    const owedSinceMs = this.#startedMs === '' ? this.#options.owedSinceMs() : Number.POSITIVE_INFINITY;
-    const drained = drainedMs() ?? (owedSinceMs === Number.POSITIVE_INFINITY ? '' : owedSinceMs);
-    const reply = (await REPORT.run(
-      redis,
-      [relaysKey(prefix)],
-      [id, incarnation, this.#startedMs, drained, DEAD_AFTER_MS, standing],
-    )) as [Buffer, number, Buffer];
-    const jumpMs = time.observe(reply[1], clock.monotonicMs() - sentMs);
+    const owedSinceMs = free ? this.#options.owedSinceMs() : Number.POSITIVE_INFINITY;
+    const drained = drainedMs() ?? (owedSinceMs === Number.POSITIVE_INFINITY ? undefined : owedSinceMs);
+    const said = { id, incarnation, startedMs, drainedMs: drained, deadAfterMs: this.#times.deadAfterMs };
+    const { kind, nowMs } = await reports.report(free ? { ...said, standing: free.standing } : said);
+    const jumpMs = time.observe(nowMs, clock.monotonicMs() - sentMs);
     if (Math.abs(jumpMs) > CLOCK_JUMP_MS) logger.warn({ jumpMs: Math.round(jumpMs) }, "Redis's clock jumped");
-    if (reply[0].toString() === 'taken') return false;
-    if (this.#startedMs === '') this.#startedMs = String(reply[1]);
+    if (kind === 'taken') return false;
+    this.#startedMs = startedMs;
     return true;
   }
 

@@ -17,6 +17,7 @@ import { JournalReach } from './journal-reach.ts';
 import { Publisher } from './publisher.ts';
 import { RelayMetrics } from './relay-metrics.ts';
 import { RelayReport } from './relay-report.ts';
+import { RedisReports } from './reports.ts';
 import type { RelaySettings } from './settings.ts';
 import { STAMP_DIGITS, Stamps } from './stamps.ts';
 import { UdpServer } from './udp-server.ts';
@@ -108,9 +109,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     fail,
   });
   const report = new RelayReport({
-    redis: appendRedis,
-    signOffRedis: redis,
-    prefix,
+    reports: new RedisReports({ redis: appendRedis, signOffRedis: redis, prefix }),
     id,
     incarnation,
     clock,

@@ -5,9 +5,8 @@ A relay says that it is alive and up to when everything it received is in Redis.
 relays that fall silent.
 
 KEYS  relays
-ARGV  id, incarnation, started (ms, or '' at the first report), drained (ms, or '': as it stands there, or as of its start),
-      dead after (ms),
-      at the first report the field as it was read before, or ''
+ARGV  id, incarnation, started (ms), drained (ms, or '': as it stands there, or as of its start), dead after (ms),
+      1 at the first report and else 0, at the first report the field as it was read before, or ''
 Reply {'reported', now ms, previous field or ''}
       | {'taken', now ms, field}: at the first report, something else stands there than was read, so somebody may be alive;
         later, another incarnation that is alive and started after this one has the id. One that started before is dead
@@ -20,11 +19,10 @@ local nowMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local now = string.format('%.0f', nowMs)
 local previous = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 local started = ARGV[3]
-if started == '' then
-  if previous ~= ARGV[6] then
+if ARGV[6] == '1' then
+  if previous ~= ARGV[7] then
     return { 'taken', nowMs, previous }
   end
-  started = now
   -- A relay that starts clears away those that are gone for good, whatever --hold is.
   local all = redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do

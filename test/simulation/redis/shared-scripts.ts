@@ -2,6 +2,7 @@ import type { Version } from '@weir/aggregator/log-codec';
 import type { Beat, BeatReply } from '@weir/aggregator/store/heartbeats';
 import { formatVersion, parseVersion } from '@weir/aggregator/store/partition-store';
 import type { WindowBooks, WriteIntent } from '@weir/aggregator/store/sink-books';
+import type { Report, ReportReply } from '@weir/relay/reports';
 import type { Without } from './checks.ts';
 
 /** What Redis holds beside the partitions: final records, the sinks' books, and who says that he is alive. */
@@ -133,50 +134,38 @@ export function finishBooks(state: SharedState, key: string, reason: string): vo
 
 /** heartbeat.lua */
 export function heartbeat(state: SharedState, said: Beat, nowMs: number): BeatReply {
-  const { id, incarnation, startedMs, beat, forgetAfterMs, deadAfterMs } = said;
+  const { id, incarnation, startedMs, beat, forgetAfterMs } = said;
   const previous = state.aggregators.get(id) ?? '';
-  if (isTaken(previous, { ...said, started: startedMs, deadMs: deadAfterMs }, nowMs)) {
-    return { kind: 'taken', nowMs, previous, fields: new Map() };
-  }
-  state.aggregators.set(id, `${incarnation} ${startedMs === '' ? nowMs : startedMs} ${nowMs} ${beat}`);
+  if (isTaken(previous, said, nowMs)) return { kind: 'taken', nowMs, previous, fields: new Map() };
+  state.aggregators.set(id, `${incarnation} ${startedMs} ${nowMs} ${beat}`);
   for (const [other, field] of [...state.aggregators]) {
     if (nowMs - Number(field.split(' ')[2]) > forgetAfterMs) state.aggregators.delete(other);
   }
   return { kind: 'beat', nowMs, previous, fields: new Map(state.aggregators) };
 }
 
-export interface Report {
-  id: string;
-  incarnation: string;
-  /** '' at the first report. */
-  started: string;
-  /** '' before anything is known. */
-  drained: string;
-  deadMs: number;
-  /** At the first report: the field as it was read before. */
-  standing: string;
-}
-
 function isTaken(
   field: string,
-  { incarnation, started, standing, deadMs }: Pick<Report, 'incarnation' | 'started' | 'standing' | 'deadMs'>,
+  {
+    incarnation,
+    startedMs,
+    standing,
+    deadAfterMs,
+  }: Pick<Beat, 'incarnation' | 'startedMs' | 'standing' | 'deadAfterMs'>,
   nowMs: number,
 ): boolean {
-  if (started === '') return field !== standing;
+  if (standing !== undefined) return field !== standing;
   const [other, otherMs, lastMs] = field.split(' ');
-  return field !== '' && other !== incarnation && nowMs - Number(lastMs) < deadMs && Number(otherMs) > Number(started);
+  return field !== '' && other !== incarnation && nowMs - Number(lastMs) < deadAfterMs && Number(otherMs) > startedMs;
 }
 
 /** report.lua, but for forgetting relays that are long gone. */
-export function report(state: SharedState, said: Report, nowMs: number) {
-  const { id, incarnation, started, drained } = said;
+export function report(state: SharedState, said: Report, nowMs: number): ReportReply {
+  const { id, incarnation, startedMs, drainedMs } = said;
   const previous = state.relays.get(id) ?? '';
-  if (isTaken(previous, said, nowMs)) {
-    return { kind: 'taken' as const, nowMs, previous };
-  }
-  const since = started === '' ? String(nowMs) : started;
+  if (isTaken(previous, said, nowMs)) return { kind: 'taken', nowMs, previous };
   const [before, , , stands] = previous.split(' ');
-  const known = drained !== '' ? drained : before === incarnation && stands !== undefined ? stands : since;
-  state.relays.set(id, `${incarnation} ${since} ${nowMs} ${known}`);
-  return { kind: 'reported' as const, nowMs, previous };
+  const known = drainedMs ?? (before === incarnation && stands !== undefined ? stands : startedMs);
+  state.relays.set(id, `${incarnation} ${startedMs} ${nowMs} ${known}`);
+  return { kind: 'reported', nowMs, previous };
 }

@@ -36,24 +36,24 @@ test.each([
   ['who had it was silent for long', 'other -5001'],
 ])('an id is free at once when %s', async (_, field) => {
   const { outcome, seen } = outwait(() => field);
-  expect(await outcome).toEqual({ standing: field });
+  expect(await outcome).toEqual({ standing: field, sinceMs: 0 });
   expect(seen.waits).toBe(0);
 });
 
 test('an id whose owner spoke a moment ago is free after as long a silence as the dead keep', async () => {
   const { after, seen } = outwait(() => 'other -1000');
-  expect(await after(5_000)).toEqual({ standing: 'other -1000' });
+  expect(await after(5_000)).toEqual({ standing: 'other -1000', sinceMs: 0 });
   expect(seen.waits).toBe(1);
 });
 
 test('an id is free as soon as its owner signs off', async () => {
   const { after } = outwait((nowMs) => (nowMs < 2_000 ? 'other -1000' : ''));
-  expect(await after(2_000)).toEqual({ standing: '' });
+  expect(await after(2_000)).toEqual({ standing: '', sinceMs: 0 });
 });
 
 test('two words that come late are no sign of life, and the silence counts anew from them', async () => {
   const { after } = outwait((nowMs) => `other ${Math.min(2, Math.floor(nowMs / 1_000))}`);
-  expect(await after(7_000)).toEqual({ standing: 'other 2' });
+  expect(await after(7_000)).toEqual({ standing: 'other 2', sinceMs: 0 });
 });
 
 test('an id under which somebody speaks on and on is somebody’s', async () => {
@@ -66,5 +66,5 @@ test('one that is told to stop waits no longer', async () => {
   const { outcome } = outwait(() => 'other -1000', { stopping: stopping.signal });
   await new Promise(setImmediate);
   stopping.abort();
-  expect(await outcome).toEqual({ standing: 'other -1000' });
+  expect(await outcome).toEqual({ standing: 'other -1000', sinceMs: 0 });
 });

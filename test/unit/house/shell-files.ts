@@ -20,6 +20,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'relay/lane-runner.ts',
   'relay/publisher.ts',
   'relay/relay-report.ts',
+  'relay/reports.ts',
   'relay/relay.ts',
   'relay/settings.ts',
   'relay/udp-server.ts',

@@ -265,6 +265,7 @@ describe('the next start', () => {
     two!.journal.confirm(0, 1);
     await third.clock.advance(AGE_MS);
     third.journal.care();
+    expect([two!.holds(0), one!.holds(0)]).toEqual([false, true]);
     expect(two!.journal.find(0, 1)).toBeUndefined();
     expect(one!.journal.find(1, 1)).toBeDefined();
     expect(() => one!.journal.append(0, { sequence: 16, receivedMs: 0, lineCount: 1, lines: Buffer.alloc(0) })).toThrow(

@@ -5,8 +5,8 @@ An aggregator says that it is alive and learns who else is. The field of an id r
 lost data since.
 
 KEYS  aggregators
-ARGV  id, incarnation, started (ms, or '' at the first beat), beat, forget the dead after (ms), dead after (ms),
-      at the first beat the field as it was read before, or ''
+ARGV  id, incarnation, started (ms), beat, forget the dead after (ms), dead after (ms),
+      1 at the first beat and else 0, at the first beat the field as it was read before, or ''
 Reply {'beat', now ms, previous field or '', [id, field] …}
       | {'taken', now ms, field}: at the first beat, something else stands there than was read, so somebody may be alive;
         later, another incarnation that is alive and started after this one has the id. One that started before is dead
@@ -17,11 +17,10 @@ local nowMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local now = string.format('%.0f', nowMs)
 local previous = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 local started = ARGV[3]
-if started == '' then
-  if previous ~= ARGV[7] then
+if ARGV[7] == '1' then
+  if previous ~= ARGV[8] then
     return { 'taken', nowMs, previous }
   end
-  started = now
 elseif previous ~= '' and string.match(previous, '^%S+') ~= ARGV[2] then
   local otherMs, lastMs = string.match(previous, '^%S+ (%d+) (%d+)')
   if lastMs and nowMs - tonumber(lastMs) < tonumber(ARGV[6]) and tonumber(otherMs) > tonumber(started) then

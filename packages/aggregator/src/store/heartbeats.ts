@@ -17,13 +17,13 @@ export interface Heartbeats {
 export interface Beat {
   id: string;
   incarnation: string;
-  /** '' at the first beat. */
-  startedMs: string;
+  /** By Redis's clock. */
+  startedMs: number;
   beat: number;
   forgetAfterMs: number;
   deadAfterMs: number;
-  /** At the first beat: what stood under the id. */
-  standing: string;
+  /** At the first beat: what stood under the id. Absent at later ones. */
+  standing?: string;
 }
 
 export interface BeatReply {
@@ -59,7 +59,8 @@ export class RedisHeartbeats implements Heartbeats {
   }
 
   async beat({ id, incarnation, startedMs, beat, forgetAfterMs, deadAfterMs, standing }: Beat): Promise<BeatReply> {
-    const args = [id, incarnation, startedMs, beat, forgetAfterMs, deadAfterMs, standing];
+    const args = [id, incarnation, startedMs, beat, forgetAfterMs, deadAfterMs, standing === undefined ? 0 : 1];
+    if (standing !== undefined) args.push(standing);
     const reply = await HEARTBEAT.run(this.#redis, [this.#key], args);
     const [kind, nowMs, previous, ...rest] = reply as [Buffer, number, Buffer, ...Buffer[]];
     const fields = new Map<string, string>();
