@@ -3,6 +3,7 @@ import { runCli } from '@weir/cli/cli';
 import type { LedgerReport } from '@weir/cli/ledger-report';
 import { Budget } from '@weir/cli/page-size';
 import { type PartitionBooks, PENDING_PAGE, readBooks } from '@weir/cli/partition-books';
+import { encodeFinal } from '@weir/common/final-codec';
 import { CONSUMER_GROUP, deploymentKey, relayCountsKey } from '@weir/common/keys';
 import { relayCountsField } from '@weir/common/relay-counts';
 import { encodeTotals } from '@weir/common/totals-codec';
@@ -289,8 +290,7 @@ describe('windows', () => {
       { eventType: 'b', product: 'p', events: 1, users: 1 },
     ];
     await it.store.publish(WINDOW, version, encodeTotals({ version, groups }));
-    const noLog = { length: 0, nonce: '' };
-    await new RedisFinalStore(redis, 'weir').store(WINDOW - 120, encodeTotals({ version: noLog, groups }));
+    await new RedisFinalStore(redis, 'weir').store(WINDOW - 120, encodeFinal(groups));
     const { windows, openWindows, finalRecords } = await ledger();
     expect({ openWindows, finalRecords }).toEqual({ openWindows: 2, finalRecords: 1 });
     const open = { state: 'open', partitions: 1, logBytes: expect.any(Number) };

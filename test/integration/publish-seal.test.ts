@@ -1,5 +1,5 @@
 import { RedisFinalStore } from '@weir/aggregator/store/final-store';
-import { encodeTotals } from '@weir/aggregator/totals-codec';
+import { encodeFinal } from '@weir/common/final-codec';
 import { CONSUMER_GROUP } from '@weir/common/keys';
 import type { Redis } from 'ioredis';
 import { eventOf, type TestEvent } from '../support/event-lines.ts';
@@ -252,8 +252,7 @@ describe('freeing a window’s state', () => {
 
 describe('final records', () => {
   const finals = () => new RedisFinalStore(redis, 'weir');
-  const record = (events: number) =>
-    encodeTotals({ version: { length: 0, nonce: '' }, groups: [{ eventType: 'e', product: 'p', events, users: 1 }] });
+  const record = (events: number) => encodeFinal([{ eventType: 'e', product: 'p', events, users: 1 }]);
 
   test('are stored once: the first one stays', async () => {
     expect(await finals().get(WINDOW)).toBeUndefined();

@@ -110,8 +110,12 @@ test('a start that lives but has nothing to send is not forgotten', async () => 
 
 test('a Redis without memory refuses the whole of it, and takes it when it has some again', async () => {
   await append(one, 1);
+  await redis.hset(keys.relays, one.incarnation, `1 ${Date.now() - 2 * 3_600_000}`);
   await redis.config('SET', 'maxmemory', '1');
   await expect(append(one, 2)).rejects.toMatchObject({ code: 'redis-oom', outcome: 'not-applied', retryable: true });
+  // By what it is answered a relay says what it has drained, and windows wait for that.
+  expect(await probe(redis, keys, one)).toMatchObject({ appended: false, last: 1, entryId: '' });
+  expect(await probe(redis, keys, other)).toMatchObject({ appended: false, last: 0, entryId: '' });
   await redis.config('SET', 'maxmemory', '0');
   expect(await redis.hgetall(keys.counters)).toEqual({ received: '2', 'appended-entries': '1' });
   expect(await batches()).toHaveLength(1);

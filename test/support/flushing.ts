@@ -1,10 +1,10 @@
 import { Flusher, type FlusherOptions } from '@weir/aggregator/flusher';
 import { HeldCache } from '@weir/aggregator/held-cache';
-import { NO_VERSION } from '@weir/aggregator/log-codec';
 import { Observer } from '@weir/aggregator/observer';
 import { encodeTotals } from '@weir/aggregator/totals-codec';
 import { WindowWriter } from '@weir/aggregator/window-writer';
 import { RedisTime } from '@weir/common/clock';
+import { encodeFinal } from '@weir/common/final-codec';
 import { silentLogger } from '@weir/common/logger';
 import { FakeClock } from './fake-clock.ts';
 import { FakePartitionStore } from './fake-partition-store.ts';
@@ -92,7 +92,7 @@ export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeS
       const groups = events === 0 ? [] : [{ eventType: 'e', product: 'p', events, users: 1 }];
       finals.nowMs = time.nowMs();
       books.nowMs = time.nowMs();
-      await finals.store(startSec, encodeTotals({ version: NO_VERSION, groups }));
+      await finals.store(startSec, encodeFinal(groups));
     },
   };
 }

@@ -16,6 +16,17 @@ export interface Books {
 
 type RawEntry = [id: string, fields: string[]];
 
+/** One moment's look. No transaction: those are refused when memory is short. Without a stream, or a group: no groups. */
+const READ = `#!lua flags=no-writes
+local groups = redis.pcall('XINFO', 'GROUPS', KEYS[2])
+local pending = redis.pcall('XPENDING', KEYS[2], ARGV[1], '-', '+', 1000000)
+return {
+  redis.call('HGETALL', KEYS[1]),
+  redis.call('XRANGE', KEYS[2], '-', '+'),
+  not groups.err and groups,
+  not pending.err and pending,
+}`;
+
 export async function readBooks(client: Redis, prefix: string, partitions: number): Promise<Books[]> {
   return Promise.all(Array.from({ length: partitions }, (_, partition) => readPartition(client, prefix, partition)));
 }
@@ -48,15 +59,10 @@ export function totalBooks(books: readonly Books[]): Books {
 
 async function readPartition(client: Redis, prefix: string, partition: number): Promise<Books> {
   const { counters, stream } = partitionKeys(prefix, partition);
-  const replies = await client
-    .multi()
-    .hgetall(counters)
-    .xrange(stream, '-', '+')
-    .xinfo('GROUPS', stream)
-    .xpending(stream, CONSUMER_GROUP, '-', '+', 1_000_000)
-    .exec();
-  const [fields, entries, groups, pending] = replies!;
-  const held = fields![1] as Record<string, string>;
+  const reply = await client.eval(READ, 2, counters, stream, CONSUMER_GROUP);
+  const [flat, entries, groups, pending] = reply as [string[], RawEntry[], unknown[][] | null, [string][] | null];
+  const held: Record<string, string> = {};
+  for (let i = 0; i < flat.length; i += 2) held[flat[i]!] = flat[i + 1]!;
   const count = (field: string) => Number(held[field] ?? 0);
   const dead = Object.keys(held).filter((field) => field.startsWith('dead:'));
   return {
@@ -65,10 +71,9 @@ async function readPartition(client: Redis, prefix: string, partition: number): 
     duplicate: count('duplicate'),
     dead: Object.fromEntries(dead.map((field) => [field.slice('dead:'.length), count(field)])),
     unfolded: unfoldedLines(
-      entries![1] as RawEntry[],
-      // Without a stream, or a group, the last two are errors: then nothing was ever delivered.
-      groups![0] ? undefined : lastDelivered(groups![1] as (string | number)[][]),
-      pending![0] ? [] : (pending![1] as [string, ...unknown[]][]).map(([id]) => id),
+      entries,
+      groups ? lastDelivered(groups) : undefined,
+      (pending ?? []).map(([id]) => id),
     ),
   };
 }
@@ -79,7 +84,7 @@ function unfoldedLines(entries: readonly RawEntry[], delivered: string | undefin
   return sum(unfolded.map(([, fields]) => Number(fields[fields.indexOf('n') + 1])));
 }
 
-function lastDelivered(groups: readonly (string | number)[][]): string | undefined {
+function lastDelivered(groups: readonly unknown[][]): string | undefined {
   const group = groups.find((info) => info[info.indexOf('name') + 1] === CONSUMER_GROUP);
   return group && String(group[group.indexOf('last-delivered-id') + 1]);
 }

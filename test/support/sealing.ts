@@ -1,9 +1,9 @@
-import { NO_VERSION } from '@weir/aggregator/log-codec';
 import { Observer } from '@weir/aggregator/observer';
 import type { RelayReport } from '@weir/aggregator/seal-plan';
 import { Sealer, type SealerOptions } from '@weir/aggregator/sealer';
-import { decodeTotals, encodeTotals } from '@weir/aggregator/totals-codec';
+import { encodeTotals } from '@weir/aggregator/totals-codec';
 import { RedisTime } from '@weir/common/clock';
+import { decodeFinal } from '@weir/common/final-codec';
 import { silentLogger } from '@weir/common/logger';
 import { FakeClock } from './fake-clock.ts';
 import { FakePartitionStore } from './fake-partition-store.ts';
@@ -82,10 +82,7 @@ export async function deployment(options: Partial<SealerOptions> = {}) {
 export type Deployment = Awaited<ReturnType<typeof deployment>>;
 
 export function expectSealed({ stores, finals, seen }: Deployment, events = 8): void {
-  expect(decodeTotals(finals.records.get(WINDOW)!)).toEqual({
-    version: NO_VERSION,
-    groups: [{ eventType: 'e', product: 'p', events, users: 2 }],
-  });
+  expect(decodeFinal(finals.records.get(WINDOW)!)).toEqual([{ eventType: 'e', product: 'p', events, users: 2 }]);
   for (const store of stores) expect([store.sealed.has(WINDOW), store.logs.size]).toEqual([true, 0]);
   expect(seen.sealed).toBe(1);
 }

@@ -26,6 +26,7 @@ type GaugeName =
   | 'heldPoints'
   | 'windowBytes'
   | 'partitions'
+  | 'interrupted'
   | 'sinkBacklog'
   | 'sinkFailing'
   | 'sinkAway'
@@ -91,6 +92,10 @@ export function aggregatorMetrics(metrics: Metrics): AggregatorMetrics {
       help: 'Window state held in memory.',
     }),
     partitions: metrics.gauge({ name: 'weir_aggregator_partitions_owned', help: 'Partitions this process reads.' }),
+    interrupted: metrics.gauge({
+      name: 'weir_aggregator_partitions_interrupted',
+      help: 'Partitions of these in which a fault of Redis keeps this process from folding.',
+    }),
     confirmed: metrics.counter({
       name: 'weir_aggregator_sink_windows_confirmed_total',
       help: 'Windows a sink confirmed at their latest totals.',

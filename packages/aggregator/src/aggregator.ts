@@ -80,6 +80,7 @@ class Aggregator implements Service {
   readonly #observer: Observer;
   readonly #flushers: SinkFlushers;
   readonly #sealer: Sealer;
+  readonly #partitions: Partitions;
   readonly #server: HttpServer | undefined;
   readonly #parts: ServiceGroup;
   /** When Redis was last seen to have lost data. */
@@ -112,6 +113,7 @@ class Aggregator implements Service {
     this.#observer = new Observer({ ...shared, intervalMs: OBSERVE_EVERY_MS });
     this.#flushers = this.#buildFlushers(sinks, shared);
     this.#sealer = this.#buildSealer(shared);
+    this.#partitions = this.#buildPartitions(stores);
     this.#server = this.#buildServer();
     this.#parts = new ServiceGroup([
       // First, so that health is answered also while the others wait for Redis.
@@ -124,7 +126,7 @@ class Aggregator implements Service {
       this.#sealer,
       this.#watch(),
       this.#watchBounds(),
-      this.#buildPartitions(stores),
+      this.#partitions,
     ]);
   }
 
@@ -265,6 +267,9 @@ class Aggregator implements Service {
           const ok = this.#membership.present;
           return { ok, detail: ok ? 'heartbeat confirmed' : 'no heartbeat confirmed lately' };
         },
+        folding: () => foldingCheck(this.#partitions),
+        // A sink that is away is no reason to take this process away, too: it is said, and that is all.
+        sinks: () => ({ ok: true, detail: this.#flushers.detail }),
       },
     });
   }
@@ -318,6 +323,13 @@ interface SharedParts {
   epoch: () => number;
   logger: Logger;
   fail: (error: unknown) => void;
+}
+
+/** Not ready is also who cannot fold: with `redis-oom`, Redis is full. */
+function foldingCheck({ owned, interrupted }: Partitions): { ok: boolean; detail: string } {
+  if (interrupted.size === 0) return { ok: true, detail: `${owned.length} partitions` };
+  const codes = [...new Set(interrupted.values())].sort().join(', ');
+  return { ok: false, detail: `${interrupted.size} of ${owned.length} partitions interrupted: ${codes}` };
 }
 
 function deploymentOf(settings: AggregatorSettings, sinks: readonly Sink[]): Deployment {

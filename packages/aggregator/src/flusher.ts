@@ -1,4 +1,5 @@
 import type { Clock, RedisTime } from '@weir/common/clock';
+import { decodeFinal } from '@weir/common/final-codec';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { passingFault } from '@weir/common/redis-fault';
@@ -94,6 +95,12 @@ export class Flusher implements Service {
     return this.#loop.stop();
   }
 
+  /** The sink as a whole is taken to be away. */
+  get away(): boolean {
+    return this.#pace.away;
+  }
+
+  /** Of the sink, unless it took something since. */
   get lastError(): SinkError | undefined {
     return this.#lastError;
   }
@@ -280,7 +287,7 @@ export class Flusher implements Service {
       default: {
         const read = async () => {
           const blob = await finals.get(startSec);
-          return blob && { groups: decodeTotals(blob).groups, versions: new Map() };
+          return blob && { groups: decodeFinal(blob), versions: new Map() };
         };
         const outcome = await writer.bring(startSec, step.kind, read, signal);
         if (outcome === 'confirmed' && step.kind === 'settle') events.settled();

@@ -52,6 +52,7 @@ export interface PartitionWorkerEvents {
 
 const PAGE_ENTRIES = 64;
 const RETRY_MS = 200;
+const MAX_RETRY_MS = 3_200;
 const MAX_READ_ENTRIES = 1024;
 const FINISH_ATTEMPTS = 5;
 const FINISH_PAUSE_MS = 50;
@@ -62,6 +63,7 @@ export class PartitionWorker implements Service {
   #running: Promise<void> | undefined;
   #inFlight: Promise<unknown> = Promise.resolve();
   #flightFailed = false;
+  #interruptedBy: string | undefined;
   #entryBytes = 64 * 1024;
   #nextClaimMs = 0;
 
@@ -80,25 +82,36 @@ export class PartitionWorker implements Service {
     await this.#running;
   }
 
+  /** Code of the fault that keeps this worker from folding, undefined while nothing does. */
+  get interruptedBy(): string | undefined {
+    return this.#interruptedBy;
+  }
+
   async #run(): Promise<void> {
     const { clock, logger, events, partition } = this.#options;
     const { signal } = this.#abort;
     let recovering = true;
+    let retryMs = RETRY_MS;
     while (!signal.aborted) {
       try {
         if (recovering) await this.#recover();
         recovering = false;
+        retryMs = RETRY_MS;
+        this.#interruptedBy = undefined;
         await this.#claimWhenDue();
         await this.#readOnce();
       } catch (error) {
         const fault = passingFault(error);
         if (!fault) throw error;
         // Said once per interruption: a Redis that is away would fill the log.
-        const level = recovering ? 'debug' : 'warn';
+        const level = this.#interruptedBy === undefined ? 'warn' : 'debug';
         recovering = true;
+        this.#interruptedBy = fault.code;
         events.fault(fault.code);
         logger[level]({ err: fault, partition }, 'partition interrupted; its pending entries will be read again');
-        await clock.sleep(RETRY_MS, signal);
+        await clock.sleep(retryMs, signal);
+        // Each try reads what is pending anew, which is megabytes where Redis is full and folds nothing for hours.
+        retryMs = Math.min(MAX_RETRY_MS, retryMs * 2);
       }
     }
     try {

@@ -52,6 +52,7 @@ export interface PartitionsOptions {
 
 interface Running {
   service: Service;
+  worker: PartitionWorker;
   memory: PartitionMemory;
 }
 
@@ -93,6 +94,16 @@ export class Partitions implements Service {
     return [...this.#running.keys()].sort((a, b) => a - b);
   }
 
+  /** Partitions in which nothing is folded at present, with the code of the fault that keeps them from it. */
+  get interrupted(): ReadonlyMap<number, string> {
+    const found = new Map<number, string>();
+    for (const partition of this.owned) {
+      const code = this.#running.get(partition)?.worker.interruptedBy;
+      if (code !== undefined) found.set(partition, code);
+    }
+    return found;
+  }
+
   async #assign(signal: AbortSignal): Promise<void> {
     const { stores, membership, metrics, logger } = this.#options;
     const leaving: Promise<void>[] = [];
@@ -109,6 +120,7 @@ export class Partitions implements Service {
     }
     await Promise.all(leaving);
     metrics.partitions.set(this.#running.size);
+    metrics.interrupted.set(this.interrupted.size);
     metrics.windowBytes.set([...this.#running.values()].reduce((sum, { memory }) => sum + memory.bytes, 0));
   }
 
@@ -190,7 +202,7 @@ export class Partitions implements Service {
       stop: async () => reader.disconnect(),
     };
     const service = new ServiceGroup([connection, publisher, trimmer, worker]);
-    this.#running.set(partition, { service, memory });
+    this.#running.set(partition, { service, worker, memory });
     await service.start();
   }
 

@@ -1,15 +1,16 @@
 import type { Clock, RedisTime } from '@weir/common/clock';
+import { encodeFinal } from '@weir/common/final-codec';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { passingFault } from '@weir/common/redis-fault';
 import type { Service } from '@weir/common/service';
-import { NO_VERSION, sameVersion } from './log-codec.ts';
+import { sameVersion } from './log-codec.ts';
 import type { Observer, OpenWindow } from './observer.ts';
 import { type RelayReport, relaysInTheWay, type SealTimes, sealDueMs } from './seal-plan.ts';
 import type { FinalStore } from './store/final-store.ts';
 import type { PartitionStore } from './store/partition-store.ts';
 import type { SinkBooks } from './store/sink-books.ts';
-import { decodeTotals, encodeTotals, sumTotals, type WindowTotals } from './totals-codec.ts';
+import { decodeTotals, sumTotals, type WindowTotals } from './totals-codec.ts';
 
 /**
  * Closes windows for good, in steps that each stand on what the one before left in Redis, so that any aggregator can go
@@ -150,8 +151,7 @@ export class Sealer implements Service {
         if (part) parts.push(part);
       }
       if (clock.monotonicMs() - startedMs > SUM_DEADLINE_MS || epoch() !== since) return;
-      const totals = encodeTotals({ version: NO_VERSION, groups: sumTotals(parts) });
-      if (await finals.store(startSec, totals)) {
+      if (await finals.store(startSec, encodeFinal(sumTotals(parts)))) {
         // Had Redis been emptied since the bits were set, the record would speak of a window that is open again.
         if (!(await setBits({ dueMs, foldedMs }))) {
           await finals.remove(startSec);

@@ -45,6 +45,8 @@ const INCOMPLETE_AFTER_MS = 10_000;
 export class SinkFlushers implements Service {
   readonly #sinks: readonly Sink[];
   readonly #flushers: readonly Flusher[];
+  /** Points that each sink refused for good. */
+  readonly #refused = new Map<string, number>();
   /** Of every sink, for the sealer: a final record goes when all are done with it. */
   readonly books: readonly SinkBooks[];
 
@@ -52,7 +54,12 @@ export class SinkFlushers implements Service {
     const { sinks, redis, prefix, incarnation } = options;
     this.#sinks = sinks;
     this.books = sinks.map((sink) => new RedisSinkBooks(redis, prefix, sink.name, incarnation));
-    this.#flushers = sinks.map((sink, i) => buildFlusher(options, sink, this.books[i]!));
+    this.#flushers = sinks.map((sink, i) => {
+      const onRefused = (points: number) => {
+        this.#refused.set(sink.name, (this.#refused.get(sink.name) ?? 0) + points);
+      };
+      return buildFlusher(options, sink, this.books[i]!, onRefused);
+    });
   }
 
   async start(): Promise<void> {
@@ -64,13 +71,31 @@ export class SinkFlushers implements Service {
     await Promise.all(this.#sinks.map((sink) => sink.close()));
   }
 
+  /** How the sinks are, for people. */
+  get detail(): string {
+    return this.#sinks
+      .map(({ name }, i) => describe(name, this.#flushers[i]!, this.#refused.get(name) ?? 0))
+      .join('; ');
+  }
+
   /** Redis lost data. */
   forget(): void {
     for (const flusher of this.#flushers) flusher.forget();
   }
 }
 
-function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks): Flusher {
+function describe(name: string, { away, lastError }: Flusher, refused: number): string {
+  const state = away ? 'away' : lastError ? 'failing' : 'well';
+  const why = lastError ? ` (${lastError.code})` : '';
+  return `${name}: ${state}${why}${refused > 0 ? `, refused ${refused} points for good` : ''}`;
+}
+
+function buildFlusher(
+  options: SinkFlushersOptions,
+  sink: Sink,
+  books: SinkBooks,
+  onRefused: (points: number) => void,
+): Flusher {
   const { membership, metrics, clock, logger, times } = options;
   const label = { sink: sink.name };
   const held = new HeldCache(options.heldPoints);
@@ -88,7 +113,10 @@ function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks
         metrics.sinkSeconds.observe(label, seconds);
       },
       shrunk: (points) => metrics.shrunk.inc(label, points),
-      rejected: (points) => metrics.sinkRejected.inc(label, points),
+      rejected: (points) => {
+        metrics.sinkRejected.inc(label, points);
+        onRefused(points);
+      },
     },
     logger,
   });

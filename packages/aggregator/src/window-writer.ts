@@ -45,6 +45,8 @@ export type WriteOutcome = 'confirmed' | 'busy' | 'overlapped' | 'short' | 'supe
 export type WritePurpose = 'flush' | 'settle' | 'check';
 
 const MAX_SHRUNK_WINDOWS = 10_000;
+/** Refused points in one line of the log. */
+const MAX_NAMED_POINTS = 10;
 
 export class WindowWriter {
   readonly #options: WindowWriterOptions;
@@ -123,7 +125,7 @@ export class WindowWriter {
     if (rejected.length > 0) {
       events.rejected(rejected.length);
       logger.error(
-        { sink: sink.name, window: startSec, points: rejected.length, first: rejected[0] },
+        { sink: sink.name, window: startSec, points: rejected.length, refused: rejected.slice(0, MAX_NAMED_POINTS) },
         'the sink refuses some points for good; the others are written',
       );
     }

@@ -1,8 +1,11 @@
+import { decodeFinal } from '@weir/common/final-codec';
 import { finalKey, finalsKey, type PartitionKeys, partitionKeys } from '@weir/common/keys';
-import { redisFault } from '@weir/common/redis';
+import { redisFault, Script } from '@weir/common/redis';
 import { decodeTotals } from '@weir/common/totals-codec';
 import type { Redis } from 'ioredis';
 import type { PublishedPart, WindowLook } from './ledger-report.ts';
+
+const WINDOW_LOOK = Script.beside(import.meta.url, 'window-look');
 
 /**
  * What Redis holds of the newest windows: the final record of a sealed one, of an open one each partition's log and the
@@ -50,16 +53,13 @@ async function readWindow(
 ): Promise<WindowLook> {
   const parts: PublishedPart[] = [];
   for (const keys of openIn) {
-    const replies = await redis.multi().hget(keys.windows, String(startSec)).getBuffer(keys.totals(startSec)).exec();
-    const [meta, totals] = (replies ?? []).map(([error, reply]) => {
-      if (error) throw error;
-      return reply;
-    }) as [string | null, Buffer | null];
-    if (meta !== null) parts.push(partOf(meta, totals));
+    const reply = await WINDOW_LOOK.run(redis, [keys.windows, keys.totals(startSec)], [startSec]);
+    const [meta, totals] = reply as [Buffer | null, Buffer | null];
+    if (meta !== null) parts.push(partOf(meta.toString(), totals));
   }
   // After the partitions: a window whose state is freed has its final record by then.
   const record = await redis.getBuffer(finalKey(prefix, startSec));
-  return { startSec, final: record ? decodeTotals(record).groups : undefined, parts };
+  return { startSec, final: record ? decodeFinal(record) : undefined, parts };
 }
 
 /** `meta`: "length nonce openedMs" of the log. */

@@ -4,7 +4,7 @@
  * holds for the keys of one sink. Scripts build the keys of single windows from `base`, under the same tag.
  *
  *   weir:{3}:stream            stream   batches, one entry each (batch.ts)
- *   weir:{3}:relays            hash     incarnation → "last sequence, Redis ms"         (append.lua)
+ *   weir:{3}:relays            hash     incarnation → "last sequence, Redis ms"         (append.lua, probe.lua)
  *   weir:{3}:counters          hash     the ledger of the partition, in lines            (append.lua, fold.lua)
  *   weir:{3}:seed              string   the partition's identity hash key, 16 hex digits (fold.lua)
  *   weir:{3}:birth             string   random, drawn when the partition came into being: an emptied one gets another

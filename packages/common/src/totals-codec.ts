@@ -1,8 +1,8 @@
 import type { Group, Totals } from './event.ts';
 
 /**
- * The totals of a window: of one partition, as published, with the version of the log they are the sum of; or of the
- * whole window, as its final record, where version is NO_VERSION. Little-endian:
+ * The totals of a window in one partition, as published, with the version of the log they are the sum of; or, without a
+ * version, of a whole window in its final record (final-codec.ts). Little-endian:
  *
  *   f64  length of the log; 16 bytes nonce (zero when there is no log)
  *   u32  groups, then for each: u8 length, event type, u8 length, product, f64 events, f64 users

@@ -6,6 +6,7 @@ import type { JournalBatch } from './journal.ts';
 import type { LaneAnswer } from './lane.ts';
 
 const APPEND = Script.beside(import.meta.url, 'append');
+const PROBE = Script.beside(import.meta.url, 'probe');
 
 /** What the append script says; `entryId` only where this very call appended. */
 export interface AppendAnswer extends LaneAnswer {
@@ -34,20 +35,16 @@ export async function appendBatch(
   const identity = formatBatchIdentity({ relayId, incarnation, sequence });
   const fields: ScriptArgument[] = ['b', identity, 't', receivedMs, 'n', lineCount, 'd', lines];
   if (idempotencyKey !== undefined) fields.push('k', idempotencyKey, 'l', lineNumbers ?? '');
-  return call(redis, keys, [incarnation, sequence, afterGap ? 'gap' : 'next', lineCount, ...fields]);
+  const args = [incarnation, sequence, afterGap ? 'gap' : 'next', lineCount, ...fields];
+  return asAnswer(await APPEND.run(redis, [keys.stream, keys.relays, keys.counters], args));
 }
 
-/** Appends nothing; answers what the partition holds of this incarnation. */
+/** Appends nothing; answers what the partition holds of this incarnation. See probe.lua. */
 export async function probe(redis: Redis, keys: PartitionKeys, { incarnation }: Appender): Promise<AppendAnswer> {
-  return call(redis, keys, [incarnation]);
+  return asAnswer(await PROBE.run(redis, [keys.relays], [incarnation]));
 }
 
-async function call(redis: Redis, keys: PartitionKeys, args: readonly ScriptArgument[]): Promise<AppendAnswer> {
-  const reply = (await APPEND.run(redis, [keys.stream, keys.relays, keys.counters], args)) as [
-    number,
-    number,
-    Buffer,
-    number,
-  ];
-  return { appended: reply[0] === 1, last: reply[1], entryId: reply[2].toString(), redisMs: reply[3] };
+function asAnswer(reply: unknown): AppendAnswer {
+  const [appended, last, entryId, redisMs] = reply as [number, number, Buffer, number];
+  return { appended: appended === 1, last, entryId: entryId.toString(), redisMs };
 }

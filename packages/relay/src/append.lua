@@ -4,34 +4,20 @@ Appends one batch to a partition's stream, exactly once however often it is sent
 Without the flag allow-oom, so that Redis refuses it before its first line when memory is short: never half of it.
 
 KEYS  stream, relays, counters
-ARGV  incarnation, sequence, 'next' or 'gap', lines, field, value, field, value …    append
-      incarnation                                                                    append nothing, only answer
+ARGV  incarnation, sequence, 'next' or 'gap', lines, field, value, field, value …
 Appends only the sequence after the last one it has of this incarnation; with 'gap' any later one too, because the relay
 has learned that those between are lost on both sides. Anything else changes nothing, and the answer tells the relay
 where to go on.
 Reply {1 if this call appended or 0, last sequence of the incarnation (0: none), entry id or '', now ms}
 ]]
 local FORGET_MS = 7 * 24 * 3600 * 1000
-local TOUCH_MS = 3600 * 1000
 
 local time = redis.call('TIME')
 local nowMs = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local now = string.format('%.0f', nowMs)
 local known = redis.call('HGET', KEYS[2], ARGV[1])
-local last, lastMs = 0, nowMs
-if known then
-  local sequence, ms = string.match(known, '^(%d+) (%d+)$')
-  last, lastMs = tonumber(sequence), tonumber(ms)
-end
-
+local last = known and tonumber(string.match(known, '^%d+')) or 0
 local sequence = tonumber(ARGV[2])
-if not sequence then
-  -- An incarnation that lives but has nothing to send is not to be forgotten.
-  if known and nowMs - lastMs > TOUCH_MS then
-    redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f ', last) .. now)
-  end
-  return { 0, last, '', nowMs }
-end
 if sequence ~= last + 1 and not (ARGV[3] == 'gap' and last < sequence) then
   return { 0, last, '', nowMs }
 end

@@ -29,7 +29,7 @@ export interface Appending {
   entry: Omit<StreamEntry, 'id'>;
 }
 
-/** append.lua, but for forgetting relays that are long gone; without a batch it only answers. */
+/** append.lua, but for forgetting relays that are long gone; without a batch probe.lua, which only answers. */
 export function append(
   state: PartitionState,
   incarnation: string,

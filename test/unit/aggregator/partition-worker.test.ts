@@ -231,19 +231,25 @@ describe('after a fault', () => {
     await it.worker.stop();
   });
 
-  test('waits a little between two tries, and goes on for as long as it takes', async () => {
+  test('waits longer between two tries each time, at most a few seconds, and goes on for as long as it takes', async () => {
     const it = worker();
+    const tries: number[] = [];
     it.source.before = (call) => {
-      if (call === 'ensureGroup') throw lost;
+      if (call !== 'ensureGroup') return;
+      tries.push(it.clock.monotonicMs());
+      throw lost;
     };
     await it.worker.start();
     await settle();
-    for (let i = 0; i < 10; i++) await it.clock.advance(200);
-    expect(it.seen.faults).toHaveLength(11);
+    while (it.clock.monotonicMs() < 13_000) await it.clock.advance(200);
+    expect(tries).toEqual([0, 200, 600, 1_400, 3_000, 6_200, 9_400, 12_600]);
+    expect(it.seen.faults).toHaveLength(8);
+    expect(it.worker.interruptedBy).toBe('redis-unreachable');
     it.source.before = () => undefined;
     it.source.append(it.entry('1-0'));
-    await it.clock.advance(200);
+    await it.clock.advance(3_200);
     expect(it.store.counted).toBe(1);
+    expect(it.worker.interruptedBy).toBeUndefined();
     await it.worker.stop();
   });
 });

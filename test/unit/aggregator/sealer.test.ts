@@ -1,7 +1,6 @@
-import { NO_VERSION } from '@weir/aggregator/log-codec';
 import { Sealer } from '@weir/aggregator/sealer';
-import { decodeTotals, encodeTotals } from '@weir/aggregator/totals-codec';
 import { RedisTime } from '@weir/common/clock';
+import { decodeFinal, encodeFinal } from '@weir/common/final-codec';
 import { silentLogger } from '@weir/common/logger';
 import { RedisFault } from '@weir/common/redis-fault';
 import { settle } from '../../support/fake-clock.ts';
@@ -95,7 +94,7 @@ describe('a window', () => {
     it.stores[1]!.logs.clear();
     it.stores[1]!.published.clear();
     await it.round();
-    expect(decodeTotals(it.finals.records.get(WINDOW)!).groups).toMatchObject([{ events: 5 }]);
+    expect(decodeFinal(it.finals.records.get(WINDOW)!)).toMatchObject([{ events: 5 }]);
     expect(it.stores[1]!.sealed.has(WINDOW)).toBe(true);
   });
 
@@ -111,10 +110,10 @@ describe('a window', () => {
 
   test('has one final record, whoever makes it', async () => {
     const it = await deployment();
-    await it.finals.store(WINDOW, encodeTotals({ version: NO_VERSION, groups: [] }));
+    await it.finals.store(WINDOW, encodeFinal([]));
     for (const store of it.stores) store.sealed.add(WINDOW);
     await it.round();
-    expect(decodeTotals(it.finals.records.get(WINDOW)!).groups).toEqual([]);
+    expect(decodeFinal(it.finals.records.get(WINDOW)!)).toEqual([]);
     expect(it.stores.map(({ logs }) => logs.size)).toEqual([0, 0]);
     expect(it.seen.sealed).toBe(0);
   });
@@ -178,7 +177,7 @@ describe('a seal that was interrupted', () => {
 
   test('by Redis losing a partition’s bit but not the record seals again and frees the rest', async () => {
     const it = await deployment();
-    await it.finals.store(WINDOW, encodeTotals({ version: NO_VERSION, groups: [] }));
+    await it.finals.store(WINDOW, encodeFinal([]));
     it.stores[0]!.sealed.add(WINDOW);
     await it.round();
     expect(it.stores[1]!.sealed.has(WINDOW)).toBe(true);
@@ -246,7 +245,7 @@ describe('a final record', () => {
 
   test('stays while a partition still has state of the window', async () => {
     const it = await deployment();
-    await it.finals.store(WINDOW, encodeTotals({ version: NO_VERSION, groups: [] }));
+    await it.finals.store(WINDOW, encodeFinal([]));
     for (const books of it.books) await books.finish(WINDOW, 'settled');
     for (const store of it.stores) {
       store.drop = async () => 'gone';
