@@ -120,30 +120,28 @@ export class JournalIndex {
     return segment;
   }
 
-  /** The first record from this sequence on that can be read. Where two segments hold it, the later one is right. */
+  /**
+   * The first record from this sequence on that can be read. Where two segments hold it, the later one is right: after a
+   * sync that failed, records are written anew. So a later segment may hold earlier sequences than one before it, and all of
+   * them are looked at.
+   */
   locate(
     incarnation: Incarnation,
     partition: number,
     sequence: number,
   ): { segment: Segment; sequence: number } | undefined {
-    let after: { segment: Segment; sequence: number } | undefined;
+    let next: { segment: Segment; sequence: number } | undefined;
     for (let i = this.segments.length - 1; i >= 0; i--) {
       const segment = this.segments[i]!;
-      if (segment.incarnation !== incarnation) continue;
-      const range = segment.ranges.get(partition);
-      if (range === undefined) continue;
-      if (range.last < sequence) break;
-      if (range.first > sequence) {
-        after = { segment, sequence: range.first };
-        continue;
-      }
-      if (segment.unreadable.has(`${partition}:${sequence}`)) return this.locate(incarnation, partition, sequence + 1);
-      return { segment, sequence };
+      const range = segment.incarnation === incarnation ? segment.ranges.get(partition) : undefined;
+      if (range === undefined || range.last < sequence) continue;
+      let first = Math.max(range.first, sequence);
+      while (first <= range.last && segment.unreadable.has(`${partition}:${first}`)) first++;
+      if (first > range.last || (next !== undefined && next.sequence <= first)) continue;
+      next = { segment, sequence: first };
+      if (first === sequence) break;
     }
-    if (after?.segment.unreadable.has(`${partition}:${after.sequence}`)) {
-      return this.locate(incarnation, partition, after.sequence + 1);
-    }
-    return after;
+    return next;
   }
 
   /** Undefined when the places of this segment have to be loaded first. */
