@@ -4,7 +4,7 @@ import fc from 'fast-check';
 const HEAD = { relayId: 'az1', incarnation: '0011223344556677' };
 
 /** Segments, oldest first, each with the sequences it holds of partition 0. */
-function indexOf(...segments: number[][]): { index: JournalIndex; own: Incarnation; named: (name: number) => string } {
+function indexOf(...segments: number[][]): { index: JournalIndex; own: Incarnation } {
   const index = new JournalIndex();
   const own = index.incarnation(HEAD);
   segments.forEach((sequences, i) => {
