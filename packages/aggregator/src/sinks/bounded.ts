@@ -1,10 +1,10 @@
 /**
- * A piece of work with an end: it is over when it settles, when it was silent for too long, or when the caller's signal
- * says so, whichever comes first. Work that did not succeed always finds its own signal aborted, so that nothing of it
+ * A piece of work with an end: it is over when it settles, when it was silent for too long, when it has taken too long in
+ * all, for an answer that drips shows signs of life for ever, or when the caller's signal says so, whichever comes first. Work that did not succeed always finds its own signal aborted, so that nothing of it
  * stays behind on a socket.
  */
 export interface Bounds {
-  /** How long the work may go without a sign of life. */
+  /** How long the work may go without a sign of life; in all it may take ten times as long. */
   timeoutMs: number;
   signal?: AbortSignal | undefined;
 }
@@ -15,6 +15,8 @@ export type BoundedResult<T> =
   | { kind: 'timeout' }
   | { kind: 'aborted'; started: boolean };
 
+const WHOLE = 10;
+
 export async function bounded<T>(
   { timeoutMs, signal }: Bounds,
   work: (ended: AbortSignal, alive: () => void) => Promise<T>,
@@ -23,9 +25,11 @@ export async function bounded<T>(
   // Not the caller's signal: the work adds listeners that it never removes, and the caller's may live for days.
   const own = new AbortController();
   let timer: NodeJS.Timeout | undefined;
+  let wholeTimer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
   const cut = new Promise<BoundedResult<T>>((resolve) => {
     timer = setTimeout(() => resolve({ kind: 'timeout' }), timeoutMs);
+    wholeTimer = setTimeout(() => resolve({ kind: 'timeout' }), timeoutMs * WHOLE);
     onAbort = () => resolve({ kind: 'aborted', started: true });
     signal?.addEventListener('abort', onAbort, { once: true });
   });
@@ -41,6 +45,7 @@ export async function bounded<T>(
   const result = await Promise.race([run, cut]);
   over = true;
   clearTimeout(timer);
+  clearTimeout(wholeTimer);
   if (onAbort) signal?.removeEventListener('abort', onAbort);
   if (result.kind !== 'done') own.abort();
   return result;

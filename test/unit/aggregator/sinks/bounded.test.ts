@@ -45,6 +45,19 @@ describe('bounded work', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  test('that shows signs of life for ever is over after ten times as long', async () => {
+    const { work, seen } = endless();
+    const result = bounded({ timeoutMs: 1_000 }, work);
+    for (let round = 0; round < 19; round++) {
+      jest.advanceTimersByTime(500);
+      seen().alive();
+    }
+    expect(seen().ended.aborted).toBe(false);
+    jest.advanceTimersByTime(500);
+    await expect(result).resolves.toEqual({ kind: 'timeout' });
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   test('ends with the caller’s signal, on which it leaves no listener', async () => {
     const caller = new AbortController();
     const removed = jest.spyOn(caller.signal, 'removeEventListener');
