@@ -1,7 +1,7 @@
 /**
  * A piece of work with an end: it is over when it settles, when it was silent for too long, when it has taken too long in
- * all, for an answer that drips shows signs of life for ever, or when the caller's signal says so, whichever comes first. Work that did not succeed always finds its own signal aborted, so that nothing of it
- * stays behind on a socket.
+ * all, for an answer that drips shows signs of life for ever, or when the caller's signal says so, whichever comes first.
+ * Work that did not succeed always finds its own signal aborted, so that nothing of it stays behind on a socket.
  */
 export interface Bounds {
   /** How long the work may go without a sign of life; in all it may take ten times as long. */
