@@ -7,7 +7,7 @@ export const WHERE: Record<Check, Focus> = {
   pending: { kind: 'folding' },
   version: { kind: 'folding' },
   'version-of-duplicates': { kind: 'folding', rollbacks: 2 },
-  nonce: { kind: 'folding', rollbacks: 2, partitions: 1, everybodyReads: true },
+  nonce: { kind: 'folding', rollbacks: 8, partitions: 1, everybodyReads: true, aggregators: 3, requests: 10 },
   sealed: { kind: 'whole' },
   verdict: { kind: 'folding', maxOldWindows: 1, aggregators: 3, everybodyReads: true, partitions: 1, sendingMs: 500 },
   seed: { kind: 'folding', everybodyReads: true, aggregators: 3, partitions: 1, sendingMs: 1_000 },
@@ -54,7 +54,12 @@ export const WHERE: Record<Check, Focus> = {
  * them; `npm run simulate -- --seeds 5000 --without CHECK` finds the next.
  */
 const FROM: Partial<Record<Check, number>> = {
-  'birth-before-seal': 720,
+  nonce: 200,
+  verdict: 500,
+  seed: 400,
+  'birth-before-seal': 100,
+  'asked-anew': 1_900,
+  intent: 300,
 };
 
 /** Runs schedules without a check until one breaks a guarantee; undefined when none of them does. */

@@ -38,10 +38,14 @@ function inPairs(faults: readonly Fault[], random: Random, diskJournal: boolean)
   return steps;
 }
 
-/** Without a journal on disk, what only a relay's memory still has must not be lost with it. */
+/**
+ * A fault that waits for a seal never comes about under one that keeps relays from Redis until both are healed. Without a
+ * journal on disk, what only a relay's memory still has must not be lost with it.
+ */
 export function mayCoincide(a: Fault, b: Fault, diskJournal: boolean): boolean {
   if (a.alone || b.alone || a.settings || b.settings) return false;
   if (a.redisLoses && b.redisLoses) return false;
+  if ((a.needsSeals && b.holdsUpSeals) || (b.needsSeals && a.holdsUpSeals)) return false;
   if (kindOf(a) === kindOf(b) && kindOf(a) !== 'aggregator') return false;
   return diskJournal || !((a.redisLoses && b.relayEnds) || (b.redisLoses && a.relayEnds));
 }

@@ -58,6 +58,19 @@ test('two at once are drawn, and only where both can be told apart', () => {
   for (const [a, b] of pairs) expect(mayCoincide(a!, b!, false)).toBe(true);
 });
 
+test('a fault that waits for a seal does not come with one that keeps relays away from Redis', () => {
+  const fault = (name: string) => FAULTS.find((candidate) => candidate.name === name)!;
+  for (const point of [
+    'aggregator-kill-between-seals',
+    'aggregator-kill-after-final',
+    'aggregator-kill-between-drops',
+  ]) {
+    expect(mayCoincide(fault(point), fault('requests-lost'), true)).toBe(false);
+    expect(mayCoincide(fault('replies-stalled'), fault(point), true)).toBe(false);
+    expect(mayCoincide(fault(point), fault('network-cuts'), true)).toBe(true);
+  }
+});
+
 test('what is asked for by name keeps its order, except that a total loss comes first', () => {
   const fault = (name: string) => FAULTS.find((candidate) => candidate.name === name)!;
   const steps = ['relay-kill', 'redis-flushall', 'aggregator-kill'].map((name) => [fault(name)]);

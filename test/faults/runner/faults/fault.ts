@@ -21,6 +21,10 @@ export interface Fault {
   redisLoses?: 'some' | 'all';
   /** A relay ends, and what it has in memory with it. */
   relayEnds?: boolean;
+  /** Comes about only while windows are sealed. */
+  needsSeals?: boolean;
+  /** Until it is healed a relay may be out of reach of Redis, and sealing waits for every relay. */
+  holdsUpSeals?: boolean;
   /** Lasts longer than the fault's `--hold`: late events are dead letters although they came in time. */
   holdExceeded?: boolean;
   /** Settings it needs; it then has a region of its own. */

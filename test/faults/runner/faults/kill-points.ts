@@ -129,6 +129,9 @@ const AT_SINK = [
   },
 ] as const;
 
+/** Steps of sealing a window. */
+const SEALING: ReadonlySet<string> = new Set(['seal', 'store-final', 'drop']);
+
 /** The first window is sealed only after its lateness. */
 const REACHED_WITHIN_MS = 90_000;
 
@@ -169,6 +172,7 @@ function fault({ name, what, of, phase, at, upTo = 1 }: Point): Fault {
     name,
     what: `SIGKILL of one ${of} ${what}`,
     relayEnds: of === 'relay',
+    needsSeals: SEALING.has(at),
     run: async (context) => {
       const { region, random } = context;
       const ids = of === 'relay' ? region.relayIds : region.aggregatorIds;

@@ -33,6 +33,7 @@ function oneWay(name: string, what: string, direction: Direction, flow: Flow, fr
   return {
     name,
     what,
+    holdsUpSeals: true,
     run: async ({ region, random }) => {
       const ids = allIds(region).filter(() => random.chance(0.6));
       const hit = ids.length > 0 ? ids : [random.pick(allIds(region))];
