@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { partitionKeys } from '@weir/common/keys';
 import type { Redis } from 'ioredis';
 import { disposeAll } from '../test/support/cleanup.ts';
 import { startDaemon } from '../test/support/daemon.ts';
 import { startRedis } from '../test/support/redis-server.ts';
+import { countedIn } from './counted.ts';
 import { type LoadReport, sendLoad } from './load-generator.ts';
 
 /**
@@ -52,10 +52,7 @@ try {
 
 async function untilCounted(client: Redis, partitionCount: number, expected: number): Promise<void> {
   for (;;) {
-    let counted = 0;
-    for (let p = 0; p < partitionCount; p++) {
-      counted += Number((await client.hget(partitionKeys('weir', p).counters, 'counted')) ?? 0);
-    }
+    const counted = await countedIn(client, partitionCount);
     if (counted > expected) throw new Error(`${counted} counted of ${expected} sent`);
     if (counted === expected) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
