@@ -1,5 +1,6 @@
 import type { FoldPlan } from '@weir/aggregator/fold-plan';
 import { sameVersion } from '@weir/aggregator/log-codec';
+import { parseBatchIdentity } from '@weir/common/batch';
 import { type CountedWindow, countedWindows, distinctTotals, linesOf } from './oracle.ts';
 import { oldWindows } from './redis/fold-script.ts';
 import type { PartitionState } from './redis/partition-state.ts';
@@ -157,40 +158,23 @@ function lostEvent(simulation: Simulation): string | undefined {
  * that one was away until the windows were sealed, nobody could know.
  */
 function buriedResend(simulation: Simulation): string | undefined {
-  const { redis, rolledBackMs, counted, scenario } = simulation;
+  const { redis, appended, rolledBackMs, counted, scenario } = simulation;
   if (scenario.holdMs === SHORT_HOLD_MS) return undefined;
   for (const [partition, state] of redis.partitions.entries()) {
-    const bringers = relaysThatBring(simulation, partition);
     const told = new Set(counted[partition]!.flatMap(({ lines }) => [...lines]));
-    for (const { reason, lines } of state.dead) {
-      if (reason !== 'late') continue;
+    for (const { reason, batch, lines } of state.dead) {
+      const { relayId, incarnation, sequence } = parseBatchIdentity(batch)!;
+      const sentAgain = appended.get(`${partition}/${incarnation}/${sequence}`)!.atMs < rolledBackMs;
+      if (reason !== 'late' || !sentAgain) continue;
       for (const line of linesOf(lines)) {
         const startSec = [...startsOf(Buffer.from(`${line}\n`))][0]!;
         if ((state.sealed.get(startSec) ?? 0) <= rolledBackMs || told.has(line)) continue;
-        const known = state.sealedKnowing.get(startSec) ?? new Set();
-        if (![...(bringers.get(line) ?? [])].some((id) => known.has(id))) continue;
+        if (!state.sealedKnowing.get(startSec)?.has(relayId)) continue;
         return `partition ${partition} buried as late what Redis had lost and a relay sent again: ${line}`;
       }
     }
   }
   return undefined;
-}
-
-/** By line: the relays that live and had brought it to Redis before that went back the last time. */
-function relaysThatBring(
-  { appended, relaysEver, rolledBackMs }: Simulation,
-  partition: number,
-): Map<string, Set<string>> {
-  const ids = new Map(
-    relaysEver.filter(({ process }) => process.alive).map(({ incarnation, id }) => [incarnation, id] as const),
-  );
-  const bringers = new Map<string, Set<string>>();
-  for (const batch of appended.values()) {
-    const id = ids.get(batch.incarnation);
-    if (batch.partition !== partition || batch.atMs >= rolledBackMs || id === undefined) continue;
-    for (const line of linesOf(batch.lines)) bringers.set(line, (bringers.get(line) ?? new Set()).add(id));
-  }
-  return bringers;
 }
 
 /**
