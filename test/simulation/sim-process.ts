@@ -12,6 +12,7 @@ export class SimProcess {
   readonly clock: Clock;
   #alive = true;
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
+  #stalledUntilMs = Number.NEGATIVE_INFINITY;
   readonly #onCrash: (() => void)[] = [];
 
   constructor(world: World, name: string) {
@@ -29,9 +30,12 @@ export class SimProcess {
     return this.#alive;
   }
 
-  /** Of the world's time; long ago when it never was. */
-  get pausedUntilMs(): number {
-    return this.#pausedUntilMs;
+  /**
+   * When the last of what was put off goes on, of the world's time; long ago when nothing was. A later pause may be over
+   * sooner: then parts of the process go on and others do not yet, as with one that waits for a disk or a slow peer.
+   */
+  get stalledUntilMs(): number {
+    return this.#stalledUntilMs;
   }
 
   get paused(): boolean {
@@ -48,6 +52,7 @@ export class SimProcess {
   pause(ms: number): void {
     this.world.say(() => `${this.name} is paused for ${Math.round(ms)} ms`);
     this.#pausedUntilMs = this.world.nowMs + ms;
+    this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#pausedUntilMs);
   }
 
   /** What the world does about it: connections close. */

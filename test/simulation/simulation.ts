@@ -169,7 +169,7 @@ export class Simulation {
   }
 
   #pauseLeftMs(): number {
-    const processes = [...this.relays, ...this.#aggregators].map(({ process }) => process.pausedUntilMs);
+    const processes = [...this.relays, ...this.#aggregators].map(({ process }) => process.stalledUntilMs);
     return Math.max(0, ...processes.map((untilMs) => untilMs - this.world.nowMs));
   }
 

@@ -45,9 +45,13 @@ function inPairs(faults: readonly Fault[], random: Random, diskJournal: boolean)
 export function mayCoincide(a: Fault, b: Fault, diskJournal: boolean): boolean {
   if (a.alone || b.alone || a.settings || b.settings) return false;
   if (a.redisLoses && b.redisLoses) return false;
-  if ((a.needsSeals && b.holdsUpSeals) || (b.needsSeals && a.holdsUpSeals)) return false;
+  if ((a.needsSeals && keepsRelaysAway(b)) || (b.needsSeals && keepsRelaysAway(a))) return false;
   if (kindOf(a) === kindOf(b) && kindOf(a) !== 'aggregator') return false;
   return diskJournal || !((a.redisLoses && b.relayEnds) || (b.redisLoses && a.relayEnds));
+}
+
+function keepsRelaysAway(fault: Fault): boolean {
+  return fault.holdsUpSeals === true || kindOf(fault) === 'relay';
 }
 
 /** The first word of its name says what it breaks; of most things there are too few to break two at once. */

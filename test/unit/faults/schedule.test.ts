@@ -67,6 +67,7 @@ test('a fault that waits for a seal does not come with one that keeps relays awa
   ]) {
     expect(mayCoincide(fault(point), fault('requests-lost'), true)).toBe(false);
     expect(mayCoincide(fault('replies-stalled'), fault(point), true)).toBe(false);
+    expect(mayCoincide(fault(point), fault('relay-kill'), true)).toBe(false);
     expect(mayCoincide(fault(point), fault('network-cuts'), true)).toBe(true);
   }
 });
