@@ -243,6 +243,16 @@ describe('an entry that is processed alone', () => {
     expect(await a.markSuspect('5-0', ['of-a', 'of-b'])).toBe('process');
   });
 
+  test('is waited for no longer than it takes to fold it: a process that lives may have let go of it', async () => {
+    const it = new PartitionLab(redis);
+    const [a, b] = [await sourceOf(it, 'a'), await sourceOf(it, 'b')];
+    await a.markSuspect('5-0', ['of-a', 'of-b']);
+    const [holder, crashes, markedMs] = (await redis.hget(it.keys.suspects, '5-0'))!.split(' ');
+    await redis.hset(it.keys.suspects, '5-0', `${holder} ${crashes} ${Number(markedMs) - 60_000}`);
+    expect(await b.markSuspect('5-0', ['of-a', 'of-b'])).toBe('process');
+    expect(await redis.hget(it.keys.suspects, '5-0')).toMatch(/^of-b 0 /);
+  });
+
   test('is unreadable once two processes ended with it in hand', async () => {
     const it = new PartitionLab(redis);
     const process = async (n: number) => (await sourceOf(it, 'a', `start-${n}`)).markSuspect('5-0', [`start-${n}`]);

@@ -179,7 +179,9 @@ export async function realState(redis: Redis, options: PartitionStoreOptions, st
     seed: (await redis.get(keys.seed)) ?? '',
     relays: new Map([...(await hash(keys.relays))].map(([name, value]) => [name, value.split(' ')[0]!])),
     dirty: (await redis.smembers(keys.dirty)).sort(),
-    suspects: await hash(keys.suspects),
+    suspects: new Map(
+      [...(await hash(keys.suspects))].map(([id, mark]) => [id, mark.split(' ').slice(0, 2).join(' ')]),
+    ),
     dead: dead.map(([, fields]) => fields.filter((_, i) => i % 2 === 1)),
     entries: (await redis.xrange(keys.stream, '-', '+')).map(([id]) => id),
     pending: pending.map(([id, consumer, , deliveries]) => [id, consumer, deliveries]),

@@ -166,7 +166,9 @@ export class SimEntrySource implements EntrySource {
 
   markSuspect(id: string, alive: readonly string[]) {
     const { incarnation, suspectCrashes: crashes } = this.#options;
-    return this.#call('suspect', (state) => scripts.markSuspect(state, id, { incarnation, crashes, alive }));
+    return this.#call('suspect', (state) =>
+      scripts.markSuspect(state, id, { incarnation, crashes, alive, nowMs: this.#options.redis.nowMs }),
+    );
   }
 
   ackDeleted(ids: readonly string[]) {

@@ -183,18 +183,28 @@ export function trim(state: PartitionState): number {
   return before - stream.entries.length;
 }
 
+const SUSPECT_WAIT_MS = 60_000;
+
 /** suspect.lua */
 export function markSuspect(
   state: PartitionState,
   id: string,
-  { incarnation, crashes: condemnAt, alive }: { incarnation: string; crashes: number; alive: readonly string[] },
+  { incarnation, crashes: condemnAt, alive, nowMs }: Marking,
 ): 'process' | 'wait' | 'unreadable' {
   const mark = state.suspects.get(id);
   let crashes = mark?.crashes ?? 0;
   if (mark && mark.holder !== incarnation) {
-    if (alive.includes(mark.holder)) return 'wait';
-    crashes++;
+    const lives = alive.includes(mark.holder);
+    if (lives && Math.abs(nowMs - mark.markedMs) < SUSPECT_WAIT_MS) return 'wait';
+    if (!lives) crashes++;
   }
-  state.suspects.set(id, { holder: incarnation, crashes });
+  state.suspects.set(id, { holder: incarnation, crashes, markedMs: nowMs });
   return crashes >= condemnAt ? 'unreadable' : 'process';
+}
+
+export interface Marking {
+  incarnation: string;
+  crashes: number;
+  alive: readonly string[];
+  nowMs: number;
 }

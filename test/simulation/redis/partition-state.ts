@@ -66,7 +66,7 @@ export class PartitionState {
   sealed = new Map<number, number>();
   /** The relays that whoever sealed a window knew of. */
   sealedKnowing = new Map<number, ReadonlySet<string>>();
-  suspects = new Map<string, { holder: string; crashes: number }>();
+  suspects = new Map<string, { holder: string; crashes: number; markedMs: number }>();
   dirty = new Set<number>();
   published = new Map<number, Version>();
   totals = new Map<number, Buffer>();
