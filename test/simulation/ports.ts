@@ -306,66 +306,57 @@ export class SimSinkBooks implements SinkBooks {
   }
 }
 
-export class SimHeartbeats implements Heartbeats {
+/** For those who ask for what no partition has. */
+abstract class SharedPort {
   readonly #connection: Caller;
-  readonly #redis: SimRedis;
+  protected readonly redis: SimRedis;
 
   constructor(connection: Caller, redis: SimRedis) {
     this.#connection = connection;
-    this.#redis = redis;
+    this.redis = redis;
   }
 
-  standing(id: string) {
-    return this.#call('who has the id', ({ aggregators }) => aggregators.get(id) ?? '');
-  }
-
-  nowMs() {
-    return this.#call('time', () => this.#redis.nowMs);
-  }
-
-  beat(said: Beat) {
-    return this.#call('heartbeat', (state) => shared.heartbeat(state, said, this.#redis.nowMs));
-  }
-
-  signOff(id: string) {
-    return this.#call('sign off', ({ aggregators }) => {
-      aggregators.delete(id);
-    });
-  }
-
-  #call<T>(name: string, run: (state: shared.SharedState) => T): Promise<T> {
-    return this.#connection.call(name, (answer) => answer(run(this.#redis.shared)));
+  protected call<T>(name: string, run: (state: shared.SharedState) => T): Promise<T> {
+    return this.#connection.call(name, (answer) => answer(run(this.redis.shared)));
   }
 }
 
-export class SimReports implements Reports {
-  readonly #connection: Caller;
-  readonly #redis: SimRedis;
-
-  constructor(connection: Caller, redis: SimRedis) {
-    this.#connection = connection;
-    this.#redis = redis;
-  }
-
+export class SimHeartbeats extends SharedPort implements Heartbeats {
   standing(id: string) {
-    return this.#call('who has the id', ({ relays }) => relays.get(id) ?? '');
+    return this.call('who has the id', ({ aggregators }) => aggregators.get(id) ?? '');
   }
 
   nowMs() {
-    return this.#call('time', () => this.#redis.nowMs);
+    return this.call('time', () => this.redis.nowMs);
+  }
+
+  beat(said: Beat) {
+    return this.call('heartbeat', (state) => shared.heartbeat(state, said, this.redis.nowMs));
+  }
+
+  signOff(id: string) {
+    return this.call('sign off', ({ aggregators }) => {
+      aggregators.delete(id);
+    });
+  }
+}
+
+export class SimReports extends SharedPort implements Reports {
+  standing(id: string) {
+    return this.call('who has the id', ({ relays }) => relays.get(id) ?? '');
+  }
+
+  nowMs() {
+    return this.call('time', () => this.redis.nowMs);
   }
 
   report(said: Report) {
-    return this.#call('report', (state) => shared.report(state, said, this.#redis.nowMs));
+    return this.call('report', (state) => shared.report(state, said, this.redis.nowMs));
   }
 
   signOff(id: string, incarnation: string) {
-    return this.#call('sign off', ({ relays }) => {
+    return this.call('sign off', ({ relays }) => {
       if (relays.get(id)?.startsWith(`${incarnation} `)) relays.delete(id);
     });
-  }
-
-  #call<T>(name: string, run: (state: shared.SharedState) => T): Promise<T> {
-    return this.#connection.call(name, (answer) => answer(run(this.#redis.shared)));
   }
 }
