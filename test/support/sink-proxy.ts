@@ -22,11 +22,16 @@ import {
 export interface SinkProxyOptions {
   /** `http://host:port` of the InfluxDB. */
   upstream: string;
+  /**
+   * Asked of every write that arrived, and of every one that was applied and is not answered yet; 'swallow': it goes no
+   * further, and nothing more is heard of it.
+   */
+  watch?: (phase: 'request' | 'answer') => 'pass' | 'swallow';
 }
 
 /** Ends at cleanup. */
-export async function startSinkProxy({ upstream }: SinkProxyOptions): Promise<SinkProxy> {
-  const proxy = new SinkProxy(upstream, await freePort());
+export async function startSinkProxy({ upstream, watch = () => 'pass' }: SinkProxyOptions): Promise<SinkProxy> {
+  const proxy = new SinkProxy(upstream, await freePort(), watch);
   cleanup(`proxy of ${upstream}`, () => proxy.stop());
   await proxy.acceptConnections();
   return proxy;
@@ -64,6 +69,7 @@ export class SinkProxy {
   seen: Record<RequestKind, SinkSeen> = { write: noneSeen(), query: noneSeen() };
   readonly #upstream: URL;
   readonly #port: number;
+  readonly #watch: NonNullable<SinkProxyOptions['watch']>;
   readonly #behaviour: Record<RequestKind, SinkBehaviour> = { write: PASS, query: PASS };
   readonly #timesLeft: Record<RequestKind, number> = { write: 0, query: 0 };
   readonly #sockets = new Set<Socket>();
@@ -73,9 +79,10 @@ export class SinkProxy {
   #server: Server | undefined;
   #stopped = false;
 
-  constructor(upstream: string, port: number) {
+  constructor(upstream: string, port: number, watch: NonNullable<SinkProxyOptions['watch']>) {
     this.#upstream = new URL(upstream);
     this.#port = port;
+    this.#watch = watch;
     this.url = `http://127.0.0.1:${port}`;
   }
 
@@ -161,17 +168,24 @@ export class SinkProxy {
     const { method = 'GET', url: path = '/', headers, socket } = message;
     const kind = requestKind(path);
     const taken = { kind, method, path, headers, body: await readWhole(message) };
+    if (kind === 'write' && this.#watch('request') === 'swallow') return;
     const behaviour = this.#next(kind);
     const seen = this.seen[kind];
     seen.requests++;
     seen.by[behaviour.kind] = (seen.by[behaviour.kind] ?? 0) + 1;
     switch (behaviour.kind) {
-      case 'pass':
-        return give(response, await this.#forward(taken));
+      case 'pass': {
+        const answer = await this.#forward(taken);
+        if (kind === 'write' && this.#watch('answer') === 'swallow') return;
+        return give(response, answer);
+      }
       case 'answer':
         return give(response, made(behaviour.status, behaviour.body ?? JSON.stringify({ error: 'told to say so' })));
       case 'drip':
-        return drip(socket, await this.#forward(taken), behaviour.everyMs);
+        // Once it is told to behave otherwise the rest comes at once.
+        return drip(socket, await this.#forward(taken), () =>
+          this.#behaviour[kind] === behaviour ? behaviour.everyMs : 0,
+        );
       case 'reset-before':
         return reset(socket);
       case 'reset-after':
@@ -274,7 +288,7 @@ function give(response: ServerResponse, { status, headers, body }: Answer): void
   response.end(body);
 }
 
-async function drip(socket: Socket, { status, headers, body }: Answer, everyMs: number): Promise<void> {
+async function drip(socket: Socket, { status, headers, body }: Answer, everyMs: () => number): Promise<void> {
   const named = {
     ...headers,
     connection: 'close',
@@ -284,7 +298,8 @@ async function drip(socket: Socket, { status, headers, body }: Answer, everyMs: 
   const bytes = Buffer.concat([Buffer.from(`HTTP/1.1 ${status} Told\r\n${lines.join('')}\r\n`), body]);
   for (let at = 0; at < bytes.length && !socket.destroyed; at++) {
     socket.write(bytes.subarray(at, at + 1));
-    await sleep(everyMs, undefined, { ref: false });
+    const pauseMs = everyMs();
+    if (pauseMs > 0) await sleep(pauseMs, undefined, { ref: false });
   }
   socket.end();
 }

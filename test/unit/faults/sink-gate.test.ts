@@ -51,7 +51,7 @@ test('refuses connections, until it is healed', async () => {
 
 test('answers a status in the name of a database that never saw the write', async () => {
   const { gate, written, write, read } = await databaseBehindGate();
-  gate.writeTrouble = { kind: 'status', status: 503 };
+  gate.behave('write', { kind: 'answer', status: 503 });
   expect((await write('a')).status).toBe(503);
   expect(await read()).toBe('rows');
   expect(written).toEqual([]);
@@ -60,14 +60,14 @@ test('answers a status in the name of a database that never saw the write', asyn
 
 test('resets the connection once a write is applied', async () => {
   const { gate, written, write } = await databaseBehindGate();
-  gate.writeTrouble = { kind: 'reset-after' };
+  gate.behave('write', { kind: 'reset-after' });
   await expect(write('a')).rejects.toThrow();
   expect(written).toEqual(['a']);
 });
 
 test('keeps writes back, and delivers them when told', async () => {
   const { gate, address, written } = await databaseBehindGate();
-  gate.writeTrouble = { kind: 'late' };
+  gate.behave('write', { kind: 'forward-late' });
   const given = new AbortController();
   const sending = fetch(`http://${address}/write`, { method: 'POST', body: 'old', signal: given.signal });
   await eventually(() => gate.troubled === 1, { what: 'the write to be held' });
@@ -80,7 +80,7 @@ test('keeps writes back, and delivers them when told', async () => {
 
 test('refuses the points that match, and forwards the others', async () => {
   const { gate, written, write } = await databaseBehindGate();
-  gate.writeTrouble = { kind: 'bad-point', matches: (line) => line.startsWith('bad') };
+  gate.behave('write', { kind: 'refuse-lines', refuses: (line) => line.startsWith('bad') });
   const answer = await write('good 1\nbad 2\ngood 3');
   expect(answer.status).toBe(400);
   expect(await answer.text()).toMatch(/partial write.* dropped=1/);
@@ -90,7 +90,7 @@ test('refuses the points that match, and forwards the others', async () => {
 
 test('drips its answer, byte by byte', async () => {
   const { gate, read } = await databaseBehindGate();
-  gate.readTrouble = { kind: 'drip', everyMs: 1 };
+  gate.behave('query', { kind: 'drip', everyMs: 1 });
   expect(await read()).toBe('rows');
 });
 

@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PASS, type SinkBehaviour } from '../../../support/sink-behaviour.ts';
 import { nameAndValue, windowOf } from '../books-of-truth.ts';
 import { SETTINGS } from '../fault-region.ts';
-import type { SinkGate, Trouble } from '../proxies/sink-gate.ts';
+import type { SinkGate } from '../proxies/sink-gate.ts';
 import { type Fault, type FaultContext, lasting } from './fault.ts';
 
 /** One InfluxDB misbehaves in the ways databases do; the other must be on time throughout. */
 function trouble(
   name: string,
   what: string,
-  { writes, reads }: { writes: Trouble | undefined; reads: Trouble | undefined },
+  { writes = PASS, reads = PASS }: { writes?: SinkBehaviour; reads?: SinkBehaviour },
   [fromMs, toMs]: [number, number] = [5_000, 9_000],
 ): Fault {
   return {
@@ -16,8 +17,8 @@ function trouble(
     what,
     run: async (context) => {
       const { gate, note } = draw(context);
-      gate.writeTrouble = writes;
-      gate.readTrouble = reads;
+      gate.behave('write', writes);
+      gate.behave('query', reads);
       const before = gate.troubled;
       const time = await lasting(context.random, fromMs, toMs);
       return `${note} for ${time}, ${gate.troubled - before} requests met it`;
@@ -25,7 +26,7 @@ function trouble(
   };
 }
 
-const both = (trouble: Trouble) => ({ writes: trouble, reads: trouble });
+const both = (trouble: SinkBehaviour) => ({ writes: trouble, reads: trouble });
 
 function draw({ region, random }: FaultContext): { gate: SinkGate; i: number; note: string } {
   const i = random.integer(0, region.sinks.length - 1);
@@ -55,8 +56,7 @@ const hang: Fault = {
   alone: true,
   run: async (context) => {
     const { gate, i, note } = draw(context);
-    gate.writeTrouble = { kind: 'hang' };
-    gate.readTrouble = { kind: 'hang' };
+    gate.behave('all', { kind: 'hang' });
     await sleep(HANG_MS);
     return `${note} for ${HANG_MS / 1000} s, the other was at most ${await behindSec(context, 1 - i)} s behind`;
   },
@@ -74,9 +74,9 @@ const late: Fault = {
   run: async (context) => {
     const { region, clients, random } = context;
     const gates = region.sinks;
-    for (const gate of gates) gate.writeTrouble = { kind: 'late' };
+    for (const gate of gates) gate.behave('write', { kind: 'forward-late' });
     await lasting(random, 6_000, 7_000);
-    for (const gate of gates) gate.writeTrouble = undefined;
+    for (const gate of gates) gate.behave('write', PASS);
     clients.backdateMs = 7_000;
     await lasting(random, 5_000, 6_000);
     clients.backdateMs = 0;
@@ -92,7 +92,7 @@ const late: Fault = {
 const badPoint: Fault = trouble(
   'sink-bad-point',
   'a sink refuses the points of one event type with 400 (partial write), and takes the others of the same request',
-  { writes: { kind: 'bad-point', matches: (line) => line.includes('event_type=os_error,') }, reads: undefined },
+  { writes: { kind: 'refuse-lines', refuses: (line) => line.includes('event_type=os_error,') } },
 );
 
 /** How far the newest window of a database lies back. Written half a second after its end, and it is 5 s long. */
@@ -110,17 +110,15 @@ const ON_TIME_SEC = 10;
 export const SINK_FAULTS: readonly Fault[] = [
   refused('sink-refused', 'a sink refuses connections', [4_000, 9_000], false),
   refused('sink-away', 'a sink is away for so long that windows are sealed meanwhile', [40_000, 45_000], true),
-  trouble('sink-503', 'a sink answers 503', both({ kind: 'status', status: 503 })),
-  trouble('sink-401', 'a sink answers 401', both({ kind: 'status', status: 401 })),
+  trouble('sink-503', 'a sink answers 503', both({ kind: 'answer', status: 503 })),
+  trouble('sink-401', 'a sink answers 401', both({ kind: 'answer', status: 401 })),
   trouble('sink-read-503', 'a sink takes writes and cannot be read', {
-    writes: undefined,
-    reads: { kind: 'status', status: 503 },
+    reads: { kind: 'answer', status: 503 },
   }),
   hang,
   trouble('sink-drip', 'answers of a sink come byte by byte', both({ kind: 'drip', everyMs: 100 })),
   trouble('sink-reset-after', 'a sink applies writes and resets the connection instead of an answer', {
     writes: { kind: 'reset-after' },
-    reads: undefined,
   }),
   badPoint,
   late,
