@@ -22,7 +22,12 @@ test('balance at every look while aggregators and a relay are killed under traff
   await region.startRelay('relay-1');
   await sendRequests(region.relays, traffic.requests.slice(half));
   await region.startAggregator('aggregator-1');
-  await eventuallyHolds(async () => expect((await region.totals()).unfolded).toBe(0), { what: 'all to be folded' });
+  // Not only what is in the streams: the relay that was killed keeps what it takes in its journal until its id is free.
+  const events = traffic.oracle.events;
+  await eventuallyHolds(async () => expect(await region.totals()).toMatchObject({ counted: events, unfolded: 0 }), {
+    timeoutMs: 30_000,
+    what: 'all to be appended and folded',
+  });
   working = false;
   await looking;
   expect(balanced.filter((each) => each === false)).toEqual([]);
@@ -31,7 +36,6 @@ test('balance at every look while aggregators and a relay are killed under traff
   for (const relay of region.relays) await relay.stop();
   await region.untilPoints(traffic.oracle.points());
   const { totals, windows, relays } = await region.ledger();
-  const events = traffic.oracle.events;
   expect(totals).toMatchObject({ counted: events, waiting: 0, difference: 0, balanced: true, deadDropped: 0 });
   expect(windows.map(({ current }) => current)).toEqual([true, true, true]);
   expect(windows.reduce((sum, window) => sum + window.events, 0)).toBe(events);
