@@ -123,7 +123,7 @@ export class Region {
   }
 
   /** Waits until both InfluxDBs hold exactly these points and no others. */
-  async untilPoints(expected: readonly string[], timeoutMs = 40_000): Promise<void> {
+  async untilPoints(expected: readonly string[], timeoutMs = 15_000): Promise<void> {
     await eventuallyHolds(
       async () => {
         for (const points of await this.points()) expect(points).toEqual(expected);
