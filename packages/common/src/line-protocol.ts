@@ -73,14 +73,21 @@ export class LineScanner {
   readonly id = new Span();
   hasId = false;
   hasTimestamp = false;
-  /** Exact; valid when hasTimestamp. */
+  /**
+   * Exact whatever the precision; valid when hasTimestamp. The time is timestampSec seconds and timestampNanos (nine
+   * digits) nanoseconds after 1970, or before it if timestampNegative, so that these three, written one behind the
+   * other, are the timestamp in nanoseconds. It is always one that InfluxDB stores. Only an other line can be negative:
+   * a user event before 1970 is rejected. Whether it is too far ahead is for the caller, who knows the time, to say.
+   */
+  timestampNegative = false;
   timestampSec = 0;
   timestampNanos = 0;
-  /** Where the digits stand in the source. */
+  /** Where the number stands in the source, with its sign. */
   timestampStart = 0;
   timestampEnd = 0;
-  /** Where the line begins behind leading spaces, and where its last field ends. */
+  /** Where the line begins behind leading spaces, where measurement and tags end, and where the last field does. */
   contentStart = 0;
+  keyEnd = 0;
   fieldsEnd = 0;
   /** Why the line was rejected; `detail` says the same to a human. */
   reason: RejectReason | undefined;
@@ -123,7 +130,7 @@ export class LineScanner {
     if (end - start > maxLineBytes) return this.#reject('too-long', `longer than ${maxLineBytes} bytes`);
     at = this.#scanKey(bytes, at, end);
     if (at < 0) return LINE.rejected;
-    const keyEnd = at;
+    this.keyEnd = at;
     at = this.#scanFields(bytes, at, end);
     if (at < 0) return LINE.rejected;
     this.fieldsEnd = at;
@@ -131,13 +138,14 @@ export class LineScanner {
     if (this.#beyondAscii && !isUtf8(bytes, this.contentStart, end)) {
       return this.#reject('invalid-utf8', 'not valid UTF-8');
     }
-    return this.#isUserEvent(bytes) ? this.#judgeUserEvent() : this.#judgeOther(bytes, keyEnd);
+    return this.#isUserEvent(bytes) ? this.#judgeUserEvent() : this.#judgeOther(bytes);
   }
 
   #reset(contentStart: number): void {
     this.contentStart = contentStart;
     this.hasId = false;
     this.hasTimestamp = false;
+    this.timestampNegative = false;
     this.reason = undefined;
     this.#scratchEnd = 0;
     this.#bare = false;
@@ -325,16 +333,16 @@ export class LineScanner {
   /** Reads what stands behind the fields. False: rejected. */
   #scanTimestamp(bytes: Uint8Array, start: number, end: number, precision: Precision): boolean {
     const timestamp = this.#timestamp;
-    const fault = timestamp.scan(bytes, start, end, precision);
-    if (fault !== undefined) {
+    if (!timestamp.scan(bytes, start, end, precision)) {
       for (let at = start; at < end; at++) {
         if (CLASS[bytes[at]!] === CONTROL) return this.#rejectControl(bytes, at) > 0;
       }
-      this.#reject(fault, timestamp.detail);
+      this.#reject('timestamp', timestamp.detail);
       return false;
     }
     if (!timestamp.found) return true;
     this.hasTimestamp = true;
+    this.timestampNegative = timestamp.negative;
     this.timestampSec = timestamp.sec;
     this.timestampNanos = timestamp.nanos;
     this.timestampStart = timestamp.start;
@@ -350,6 +358,7 @@ export class LineScanner {
 
   #judgeUserEvent(): LineKind {
     if (this.#twice !== undefined) return this.#reject('syntax', `${this.#twice} stands twice`);
+    if (this.timestampNegative) return this.#reject('past', 'the timestamp is before 1970');
     const { eventType, product, username } = this;
     if (eventType.end - eventType.start > MAX_EVENT_TYPE_BYTES) {
       return this.#reject('name-length', `event_type is longer than ${MAX_EVENT_TYPE_BYTES} bytes`);
@@ -365,7 +374,7 @@ export class LineScanner {
   }
 
   /** Not on the hot path: valid only if InfluxDB would take it as it is. */
-  #judgeOther(bytes: Uint8Array, keyEnd: number): LineKind {
+  #judgeOther(bytes: Uint8Array): LineKind {
     if (this.#hasValue && !this.#valueQuoted && !isTyped(bytes, this.#valueStart, this.#valueEnd)) {
       if (isNumber(bytes, this.#valueStart, this.#valueEnd)) {
         return this.#reject('syntax', 'the number in field value is out of range');
@@ -381,7 +390,7 @@ export class LineScanner {
       }
       return this.#reject('syntax', 'a field is neither number, boolean nor quoted text');
     }
-    if (hasDuplicateTag(bytes, this.contentStart, keyEnd)) return this.#reject('syntax', 'a tag stands twice');
+    if (hasDuplicateTag(bytes, this.contentStart, this.keyEnd)) return this.#reject('syntax', 'a tag stands twice');
     return LINE.other;
   }
 
