@@ -23,8 +23,15 @@ function startRelay(id: string, more: readonly string[] = []): Promise<Daemon> {
   return startDaemon('weir-relay', [...place, ...more]);
 }
 
-/** Everything in the streams since the last call, emptied by it. */
+/** Everything in the streams since the last call, emptied by it. An answer may come before, once the journal is synced. */
 async function taken(): Promise<StreamEntry[]> {
+  await eventually(
+    async () => {
+      const accepted = await relay.metric('weir_relay_lines_accepted_total{door="http"}');
+      return (await relay.metric('weir_relay_lines_appended_total')) === accepted;
+    },
+    { what: 'all accepted lines in Redis' },
+  );
   const entries: StreamEntry[] = [];
   for (let partition = 0; partition < PARTITIONS; partition++) {
     const { stream } = partitionKeys('weir', partition);
