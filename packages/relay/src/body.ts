@@ -1,23 +1,70 @@
 import type { IncomingMessage } from 'node:http';
 import { createGunzip } from 'node:zlib';
+import type { Refusal } from './api/words.ts';
 
 /**
- * Reads the body of a request into memory, within bounds that hold for what it decodes to: one for a single body, one
+ * Reads the bodies of requests into memory, within bounds that hold for what they decode to: one for a single body, one
  * shared by all requests in hand. A body that goes beyond is not read on; the connection stays usable for the answer.
  */
 export type BodyFault = 'too-large' | 'no-room' | 'bad-encoding' | 'bad-gzip' | 'cut-off';
 
-export interface BodyLimits {
+export interface BodiesOptions {
+  /** One body, decoded. */
+  bodyLimitBytes: number;
+  /** All bodies in hand together, decoded. */
+  inflightBytes: number;
+}
+
+/** What to tell a client that is still there. */
+export const REFUSED_BODIES: Readonly<Record<Exclude<BodyFault, 'cut-off'>, Refusal>> = {
+  'too-large': { status: 413, message: 'the body is larger than --body-limit' },
+  'no-room': { status: 503, message: 'too many requests in hand (--inflight-bytes)' },
+  'bad-encoding': { status: 415, message: 'unknown Content-Encoding, expected gzip or none' },
+  'bad-gzip': { status: 400, message: 'the body is not valid gzip' },
+};
+
+export class Bodies {
+  readonly #options: BodiesOptions;
+  #inflightBytes = 0;
+
+  constructor(options: BodiesOptions) {
+    this.#options = options;
+  }
+
+  get inflightBytes(): number {
+    return this.#inflightBytes;
+  }
+
+  /** Reads the body and counts it as in hand until `use` is done with it. */
+  async hold<T>(request: IncomingMessage, use: (body: Buffer) => Promise<T> | T): Promise<T | BodyFault> {
+    const { bodyLimitBytes: maxBytes, inflightBytes } = this.#options;
+    let reserved = 0;
+    const reserve = (bytes: number): boolean => {
+      if (this.#inflightBytes + bytes > inflightBytes) return false;
+      this.#inflightBytes += bytes;
+      reserved += bytes;
+      return true;
+    };
+    try {
+      const body = await readBody(request, { maxBytes, reserve });
+      return typeof body === 'string' ? body : await use(body);
+    } finally {
+      this.#inflightBytes -= reserved;
+    }
+  }
+}
+
+interface BodyLimits {
   maxBytes: number;
-  /** Asks for so many bytes of what all requests may hold together; they are given back by whoever asked for the body. */
+  /** Asks for so many bytes of what all requests may hold together. */
   reserve: (bytes: number) => boolean;
 }
 
-export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer | BodyFault> {
-  const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-  if (encoding !== 'identity' && encoding !== '' && encoding !== 'gzip') return 'bad-encoding';
+async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer | BodyFault> {
+  const encoding = request.headers['content-encoding']?.trim().toLowerCase() || 'identity';
+  if (!['identity', 'gzip', 'x-gzip'].includes(encoding)) return 'bad-encoding';
   if (Number(request.headers['content-length'] ?? 0) > limits.maxBytes) return 'too-large';
-  return collect(request, encoding === 'gzip', limits);
+  return collect(request, encoding !== 'identity', limits);
 }
 
 function collect(request: IncomingMessage, gzip: boolean, limits: BodyLimits): Promise<Buffer | BodyFault> {

@@ -7,9 +7,13 @@ import type { BuildContext, Daemon } from '@weir/common/program';
 import { openRedis, passingFault } from '@weir/common/redis';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import { Admission } from './admission.ts';
+import { influxV1 } from './api/influx-v1.ts';
+import { influxV2 } from './api/influx-v2.ts';
+import { Bodies } from './body.ts';
 import { CountsReport } from './counts-report.ts';
 import { DataDir } from './data-dir.ts';
 import { DiskJournal, type Recovered } from './disk-journal.ts';
+import { FrontDoor } from './front-door.ts';
 import { Intake } from './intake.ts';
 import { type Journal, MemoryJournal } from './journal.ts';
 import { DirectoryFiles } from './journal-files.ts';
@@ -21,7 +25,7 @@ import { RedisReports } from './reports.ts';
 import type { RelaySettings } from './settings.ts';
 import { STAMP_DIGITS, Stamps } from './stamps.ts';
 import { UdpServer } from './udp-server.ts';
-import { WriteRoutes } from './write-routes.ts';
+import { WriteDoor } from './write-door.ts';
 
 /**
  * The relay put together from its parts. They stop in this order: the doors, so that nothing new comes in and the
@@ -154,7 +158,8 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     nowMs: () => time.nowMs(),
     monotonicMs: () => clock.monotonicMs(),
   });
-  const routes = new WriteRoutes({
+  const bodies = new Bodies({ bodyLimitBytes: settings.bodyLimitBytes, inflightBytes: settings.inflightBytes });
+  const writes = new WriteDoor({
     intake,
     counts,
     clock,
@@ -162,17 +167,21 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
       if (!admission.open) return 'not ready: Redis was not reached yet';
       return publisher.away && !journal.durable ? 'Redis does not take batches at the moment' : undefined;
     },
-    bodyLimitBytes: settings.bodyLimitBytes,
-    inflightBytes: settings.inflightBytes,
+    bodies,
     appendTimeoutMs: settings.appendTimeoutMs,
     stopping,
     stopWaitMs: drainMs * REQUEST_WAIT_SHARE,
+  });
+  const frontDoor = new FrontDoor({
+    routes: [...influxV1(writes), ...influxV2(writes)],
+    gate: () => undefined,
+    counts,
   });
   metrics.levels = () => ({
     journalBytes: journal.bytes,
     journalUnconfirmedBytes: journal.unconfirmedBytes,
     journalOldestAgeSec: Math.max(0, (time.nowMs() - (diskJournal?.oldestMs ?? Number.POSITIVE_INFINITY)) / 1_000),
-    inflightBytes: routes.inflightBytes,
+    inflightBytes: bodies.inflightBytes,
   });
 
   const http =
@@ -187,7 +196,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
           maxConnections: settings.httpMaxConnections,
           stopDeadlineMs: drainMs * HTTP_STOP_SHARE,
         });
-  if (http) routes.addTo(http);
+  if (http) frontDoor.addTo(http);
   const udp =
     settings.udp === 'off'
       ? undefined

@@ -1,6 +1,7 @@
-import { readWriteRequest } from '@weir/relay/write-request';
+import { readWriteRequest, V1_PRECISIONS, V2_PRECISIONS } from '@weir/relay/api/write-request';
 
-const ask = (api: 'v1' | 'v2', query: string, key?: string) => readWriteRequest(api, new URLSearchParams(query), key);
+const ask = (api: 'v1' | 'v2', query: string, key?: string) =>
+  readWriteRequest(api === 'v1' ? V1_PRECISIONS : V2_PRECISIONS, new URLSearchParams(query), key);
 
 test('a precision is that of the API, nanoseconds unless told', () => {
   for (const precision of ['n', 'ns', 'u', 'us', 'ms', 's', 'm', 'h']) {

@@ -1,4 +1,4 @@
-import { writeAnswer } from '@weir/relay/write-answer';
+import { V1_WORDS, V2_WORDS } from '@weir/relay/api/words';
 
 const read = {
   accepted: 3,
@@ -12,12 +12,8 @@ const read = {
 const partial =
   'partial write: 2 of 5 lines rejected: line 2: syntax: a tag has no value; line 4: past: the timestamp is before 1970 dropped=2';
 
-test.each(['v1', 'v2'] as const)('what is written is answered 204 without a body: %s', (api) => {
-  expect(writeAnswer(api, { kind: 'written' })).toEqual({ status: 204, headers: {}, body: undefined });
-});
-
 test('rejected lines are told in the words of 1.x', () => {
-  expect(writeAnswer('v1', { kind: 'partial', read })).toEqual({
+  expect(V1_WORDS.partial(read)).toEqual({
     status: 400,
     headers: { 'x-influxdb-error': partial },
     body: { error: partial, rejected: read.rejections },
@@ -25,15 +21,15 @@ test('rejected lines are told in the words of 1.x', () => {
 });
 
 test('rejected lines are told in the words of 2.x', () => {
-  expect(writeAnswer('v2', { kind: 'partial', read })).toEqual({
+  expect(V2_WORDS.partial(read)).toEqual({
     status: 400,
-    headers: {},
+    headers: { 'x-platform-error-code': 'invalid' },
     body: { code: 'invalid', message: partial, line: 2, rejected: read.rejections },
   });
 });
 
 test('lines beyond the first are counted', () => {
-  const { body } = writeAnswer('v1', { kind: 'partial', read: { ...read, accepted: 0, rejected: 100 } });
+  const { body } = V1_WORDS.partial({ ...read, accepted: 0, rejected: 100 });
   expect(body).toMatchObject({
     error: expect.stringMatching(/^partial write: 100 of 100 .*; and 98 more dropped=100$/),
   });
@@ -45,24 +41,31 @@ test('the header stays short enough to be read', () => {
     reason: 'syntax' as const,
     detail: 'x'.repeat(100),
   }));
-  const { headers } = writeAnswer('v1', { kind: 'partial', read: { ...read, rejected: 20, rejections } });
+  const { headers } = V1_WORDS.partial({ ...read, rejected: 20, rejections });
   expect(headers['x-influxdb-error']).toHaveLength(1000);
 });
 
 test('only what may be sent again says when', () => {
-  const refused = (status: 400 | 413 | 415 | 503) => ({ kind: 'refused' as const, status, message: 'no' });
-  expect(writeAnswer('v1', refused(503))).toEqual({
+  const refused = (status: 400 | 413 | 415 | 503) => ({ status, message: 'no' });
+  expect(V1_WORDS.refused(refused(503))).toEqual({
     status: 503,
     headers: { 'retry-after': '1', 'x-influxdb-error': 'no' },
     body: { error: 'no' },
   });
-  expect(writeAnswer('v2', refused(503))).toEqual({
+  expect(V2_WORDS.refused(refused(503))).toEqual({
     status: 503,
-    headers: { 'retry-after': '1' },
+    headers: { 'retry-after': '1', 'x-platform-error-code': 'unavailable' },
     body: { code: 'unavailable', message: 'no' },
   });
   for (const status of [400, 413, 415] as const) {
-    expect(writeAnswer('v1', refused(status)).headers).not.toHaveProperty('retry-after');
-    expect(writeAnswer('v2', refused(status)).body).toHaveProperty('code');
+    expect(V1_WORDS.refused(refused(status)).headers).not.toHaveProperty('retry-after');
+    expect(V2_WORDS.refused(refused(status)).body).toHaveProperty('code');
+  }
+});
+
+test('what a gate adds to the headers reaches the client', () => {
+  const refusal = { status: 400 as const, message: 'no', headers: { 'www-authenticate': 'Basic' } };
+  for (const words of [V1_WORDS, V2_WORDS]) {
+    expect(words.refused(refusal).headers).toMatchObject({ 'www-authenticate': 'Basic' });
   }
 });

@@ -1,0 +1,80 @@
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from '@weir/common/clock';
+import { type Answer, type ApiWords, WRITTEN } from './api/words.ts';
+import type { WriteRequest } from './api/write-request.ts';
+import { type Bodies, REFUSED_BODIES } from './body.ts';
+import type { Intake } from './intake.ts';
+import type { RelayCounts } from './relay-metrics.ts';
+
+/**
+ * What all write routes have in common, whatever API they are of. A request is answered 204, or 400 with the lines that
+ * were rejected, only after every accepted line is in Redis or synced to the journal. Whoever is answered 503 may send
+ * the same again, here or to another relay.
+ */
+export interface WriteDoorOptions {
+  intake: Intake;
+  counts: RelayCounts;
+  clock: Clock;
+  /** Why nothing can be taken now, as a sentence; undefined when something can. */
+  refusal: () => string | undefined;
+  bodies: Bodies;
+  /** How long a request waits for its lines to be durable. */
+  appendTimeoutMs: number;
+  /** Once aborted, requests wait no longer than `stopWaitMs`. */
+  stopping: AbortSignal;
+  stopWaitMs: number;
+}
+
+export class WriteDoor {
+  readonly #options: WriteDoorOptions;
+
+  constructor(options: WriteDoorOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined when the client is gone. */
+  async take(
+    request: IncomingMessage,
+    asked: WriteRequest | { message: string },
+    words: ApiWords,
+  ): Promise<Answer | undefined> {
+    const { refusal, bodies } = this.#options;
+    if ('message' in asked) return words.refused({ status: 400, message: asked.message });
+    const early = refusal();
+    if (early !== undefined) return words.refused({ status: 503, message: early });
+    const answer = await bodies.hold(request, (body) => this.#write(body, asked, words));
+    if (answer === 'cut-off') return undefined;
+    return typeof answer === 'string' ? words.refused(REFUSED_BODIES[answer]) : answer;
+  }
+
+  async #write(body: Buffer, { precision, idempotencyKey }: WriteRequest, words: ApiWords): Promise<Answer> {
+    const { intake, counts, refusal } = this.#options;
+    // Redis may have gone while the body came.
+    const late = refusal() ?? (intake.hasRoom(body.length) ? undefined : 'the journal is full, or cannot be written');
+    if (late !== undefined) return words.refused({ status: 503, message: late });
+
+    const taken = intake.take(body, precision, idempotencyKey);
+    counts.countLines('http', taken.accepted, taken.byReason);
+    if (taken.accepted > 0 && !(await this.#inTime(taken.confirmed))) {
+      return words.refused({ status: 503, message: 'not durable in time: send the same lines again' });
+    }
+    return taken.rejected > 0 ? words.partial(taken) : WRITTEN;
+  }
+
+  /** Whether it is confirmed before the request has waited long enough. */
+  async #inTime(confirmed: Promise<void>): Promise<boolean> {
+    const { clock, appendTimeoutMs, stopping, stopWaitMs } = this.#options;
+    const over = new AbortController();
+    const stopped = new Promise<void>((resolve) => {
+      if (stopping.aborted) resolve();
+      else stopping.addEventListener('abort', () => resolve(), { once: true, signal: over.signal });
+    });
+    const late = Promise.race([
+      clock.sleep(appendTimeoutMs, over.signal),
+      stopped.then(() => clock.sleep(stopWaitMs, over.signal)),
+    ]).then(() => false);
+    const inTime = await Promise.race([confirmed.then(() => true), late]);
+    over.abort();
+    return inTime;
+  }
+}
