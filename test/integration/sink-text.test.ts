@@ -35,6 +35,20 @@ describe('a file sink', () => {
     await sink.close();
   });
 
+  test('appends other lines as they are, and refuses what is none', async () => {
+    const { sink, path } = await openFile();
+    const lines = ['clicks,host=a\\ b n=3i,t="x" 1478507520000000000', 'cpu value=1 1478507520000000001'];
+    await expect(sink.writeLines([lines[0]!, 'a\nb', lines[1]!, '# no line'])).resolves.toEqual({
+      rejected: [
+        { line: 'a\nb', reason: expect.stringContaining('newline') },
+        { line: '# no line', reason: expect.stringContaining('comment') },
+      ],
+    });
+    expect(await readFile(path, 'utf8')).toBe(`${lines[0]}\n${lines[1]}\n`);
+    const calledOff = sink.writeLines(lines, AbortSignal.abort());
+    await expect(calledOff).rejects.toMatchObject({ code: 'sink-aborted', outcome: 'not-applied' });
+  });
+
   test('keeps the lines of windows written at the same time apart', async () => {
     const { sink, path } = await openFile();
     const many = Array.from({ length: 3_000 }, (_, at): SinkPoint => ({ ...POINTS[0]!, product: `p${at}` }));
@@ -85,8 +99,9 @@ describe('a stdout sink', () => {
     });
     const sink = new StdoutSink({ kind: 'stdout', name: 'stdout' }, stream);
     await expect(sink.write(MINUTE, POINTS)).resolves.toEqual({ rejected: [] });
+    await expect(sink.writeLines(['cpu value=1 1', 'cpu value=2 2'])).resolves.toEqual({ rejected: [] });
     await sink.close();
-    expect(printed.join('')).toBe(LINES);
+    expect(printed.join('')).toBe(`${LINES}cpu value=1 1\ncpu value=2 2\n`);
     expect(stream.writable).toBe(true);
     expect(stream.listenerCount('error')).toBe(0);
   });
@@ -102,7 +117,7 @@ describe('a stdout sink', () => {
       code: 'sink-unavailable',
       message: 'sink stdout: the output is closed (EPIPE)',
     });
-    await expect(sink.write(MINUTE, POINTS)).rejects.toMatchObject({ code: 'sink-unavailable' });
+    await expect(sink.writeLines(['cpu value=1 1'])).rejects.toMatchObject({ code: 'sink-unavailable' });
   });
 });
 

@@ -1,5 +1,12 @@
 import { pointName } from '@weir/aggregator/flush-plan';
-import { type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from '@weir/aggregator/sinks/sink';
+import {
+  type LinesResult,
+  type Sink,
+  SinkError,
+  type SinkPoint,
+  type SinkWindow,
+  type WriteResult,
+} from '@weir/aggregator/sinks/sink';
 import type { Faults } from './faults.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { World } from './world.ts';
@@ -11,6 +18,8 @@ export class SimDatabase {
   readonly windows = new Map<number, Map<string, SinkPoint>>();
   /** The most that a point ever held: it may not end with less. */
   readonly highest = new Map<number, Map<string, number>>();
+  /** Other lines as they were taken; a database keeps no two that are the same. */
+  readonly lines = new Set<string>();
   #awayUntilMs = 0;
   #rolledBackMs = Number.NEGATIVE_INFINITY;
 
@@ -80,6 +89,13 @@ export class SimSink implements Sink {
     const sentMs = this.#process.world.nowMs;
     return this.#request(`write ${startSec}`, (kept) => {
       this.#database.apply(startSec, points.slice(0, Math.ceil(points.length * kept)), sentMs);
+      return { rejected: [] };
+    });
+  }
+
+  writeLines(lines: readonly string[]): Promise<LinesResult> {
+    return this.#request(`write ${lines.length} lines`, (kept) => {
+      for (const line of lines.slice(0, Math.ceil(lines.length * kept))) this.#database.lines.add(line);
       return { rejected: [] };
     });
   }

@@ -1,6 +1,6 @@
 import { pointName } from '@weir/aggregator/flush-plan';
 import type { Version } from '@weir/aggregator/log-codec';
-import type { RejectedPoint, Sink, SinkPoint, SinkWindow, WriteResult } from '@weir/aggregator/sinks/sink';
+import type { LinesResult, RejectedPoint, Sink, SinkPoint, SinkWindow, WriteResult } from '@weir/aggregator/sinks/sink';
 import type { FinalStore, FinalsView } from '@weir/aggregator/store/final-store';
 import type { SinkBooks, WindowBooks, WriteIntent } from '@weir/aggregator/store/sink-books';
 
@@ -10,6 +10,8 @@ export class FakeSink implements Sink {
   readonly readable: boolean;
   readonly held = new Map<number, Map<string, SinkPoint>>();
   readonly writes: { startSec: number; points: readonly SinkPoint[] }[] = [];
+  /** Other lines, in the order they were taken. */
+  readonly lines: string[] = [];
   reads = 0;
   /** Called before a write takes effect, and before a read: throw to fail it. */
   beforeWrite: (startSec: number) => void | Promise<void> = () => undefined;
@@ -17,6 +19,11 @@ export class FakeSink implements Sink {
   /** Called after a write took effect: change what is held, or throw to lose the answer. */
   afterWrite: (startSec: number) => void = () => undefined;
   refuses: (point: SinkPoint) => boolean = () => false;
+  /** Called before lines take effect: throw to fail them. */
+  beforeLines: (lines: readonly string[]) => void | Promise<void> = () => undefined;
+  /** Called after lines took effect: throw to lose the answer. */
+  afterLines: () => void = () => undefined;
+  refusesLine: (line: string) => boolean = () => false;
 
   constructor({ name = 'az1', readable = true }: { name?: string; readable?: boolean } = {}) {
     this.name = name;
@@ -33,6 +40,13 @@ export class FakeSink implements Sink {
     }
     this.afterWrite(startSec);
     return { rejected };
+  }
+
+  async writeLines(lines: readonly string[]): Promise<LinesResult> {
+    await this.beforeLines(lines);
+    this.lines.push(...lines.filter((line) => !this.refusesLine(line)));
+    this.afterLines();
+    return { rejected: lines.filter(this.refusesLine).map((line) => ({ line, reason: 'refused' })) };
   }
 
   async read({ startSec }: SinkWindow): Promise<SinkPoint[]> {

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { lineText } from './line-text.ts';
-import { type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
+import { linesText, pointsText } from './line-text.ts';
+import { type LinesResult, type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
 import type { FileSpec } from './sink-url.ts';
 
 /**
@@ -19,12 +19,14 @@ export class FileSink implements Sink {
   }
 
   async write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult> {
-    const text = lineText(window, points);
-    // One after the other: two windows' lines must not be cut into each other.
-    const turn = this.#last.then(() => this.#append(text, signal));
-    this.#last = turn.catch(() => undefined);
-    await turn;
+    await this.#inTurn(pointsText(window, points), signal);
     return { rejected: [] };
+  }
+
+  async writeLines(lines: readonly string[], signal?: AbortSignal): Promise<LinesResult> {
+    const { text, rejected } = linesText(lines);
+    await this.#inTurn(text, signal);
+    return { rejected };
   }
 
   async read(): Promise<never> {
@@ -33,6 +35,13 @@ export class FileSink implements Sink {
 
   async close(): Promise<void> {
     await this.#last;
+  }
+
+  /** One after the other: the lines of two writes must not be cut into each other. */
+  async #inTurn(text: string, signal: AbortSignal | undefined): Promise<void> {
+    const turn = this.#last.then(() => this.#append(text, signal));
+    this.#last = turn.catch(() => undefined);
+    await turn;
   }
 
   async #append(text: string, signal: AbortSignal | undefined): Promise<void> {

@@ -60,9 +60,10 @@ export function serverWords({ json, body, statusMessage }: HttpError): string {
   return oneLine(words ?? statusMessage ?? '');
 }
 
+/** A long text loses its middle: InfluxDB quotes the line that it refuses, and says why behind it. */
 export function oneLine(text: string): string {
   const line = text.replace(/[\s\p{C}]+/gu, ' ').trim();
-  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+  return line.length > 300 ? `${line.slice(0, 150)} … ${line.slice(-150)}` : line;
 }
 
 const NEVER_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);

@@ -1,8 +1,8 @@
 import { MEASUREMENTS, nanoseconds } from '@weir/common/line-encode';
 import { InfluxHttp } from './influx-http.ts';
-import { writePoints } from './influx-write.ts';
+import { type SendLines, writeLines, writePoints } from './influx-write.ts';
 import { InfluxqlAnswer } from './influxql-answer.ts';
-import type { Sink, SinkPoint, SinkWindow, WriteResult } from './sink.ts';
+import type { LinesResult, Sink, SinkPoint, SinkWindow, WriteResult } from './sink.ts';
 import type { InfluxV1Spec } from './sink-url.ts';
 
 /**
@@ -34,7 +34,11 @@ export class InfluxV1Sink implements Sink {
   }
 
   write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult> {
-    return writePoints(window, points, (lines) => this.#http.write(this.#writePath, lines, signal));
+    return writePoints(window, points, this.#send(signal));
+  }
+
+  writeLines(lines: readonly string[], signal?: AbortSignal): Promise<LinesResult> {
+    return writeLines(lines, this.#send(signal));
   }
 
   async read({ startSec }: SinkWindow, signal?: AbortSignal): Promise<SinkPoint[]> {
@@ -49,6 +53,10 @@ export class InfluxV1Sink implements Sink {
 
   async close(): Promise<void> {
     this.#http.close();
+  }
+
+  #send(signal: AbortSignal | undefined): SendLines {
+    return (lines) => this.#http.write(this.#writePath, lines, signal);
   }
 }
 

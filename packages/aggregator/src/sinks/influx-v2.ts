@@ -8,8 +8,8 @@ import {
 import { MEASUREMENTS, type Measurement } from '@weir/common/line-encode';
 import { oneLine } from './influx-faults.ts';
 import { badAnswer, InfluxHttp } from './influx-http.ts';
-import { writePoints } from './influx-write.ts';
-import { type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
+import { type SendLines, writeLines, writePoints } from './influx-write.ts';
+import { type LinesResult, type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
 import type { InfluxV2Spec } from './sink-url.ts';
 
 /**
@@ -39,8 +39,11 @@ export class InfluxV2Sink implements Sink {
   }
 
   write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult> {
-    const path = `/api/v2/write?${new URLSearchParams({ org: this.#org, bucket: this.#bucket, precision: 'ns' })}`;
-    return writePoints(window, points, (lines) => this.#http.write(path, lines, signal));
+    return writePoints(window, points, this.#send(signal));
+  }
+
+  writeLines(lines: readonly string[], signal?: AbortSignal): Promise<LinesResult> {
+    return writeLines(lines, this.#send(signal));
   }
 
   async read(window: SinkWindow, signal?: AbortSignal): Promise<SinkPoint[]> {
@@ -54,6 +57,11 @@ export class InfluxV2Sink implements Sink {
 
   async close(): Promise<void> {
     this.#http.close();
+  }
+
+  #send(signal: AbortSignal | undefined): SendLines {
+    const path = `/api/v2/write?${new URLSearchParams({ org: this.#org, bucket: this.#bucket, precision: 'ns' })}`;
+    return (lines) => this.#http.write(path, lines, signal);
   }
 
   async #readMeasurement(client: InfluxDB, measurement: Measurement, { startSec }: SinkWindow): Promise<SinkPoint[]> {

@@ -1,77 +1,94 @@
 import { HttpError } from '@influxdata/influxdb-client';
 import { encodeTotals, MEASUREMENTS } from '@weir/common/line-encode';
 import { serverWords } from './influx-faults.ts';
-import { type RejectedPoint, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
+import { inRequests } from './line-requests.ts';
+import { partLines } from './line-text.ts';
+import { type LinesResult, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
 
 /**
- * A window's points to InfluxDB, in pieces it can swallow, and around the points it refuses. InfluxDB answers 400 when it
- * refused some points of a request and kept the others, without saying which: halving the request until a single point
- * is refused tells them apart, and the good ones, written again on the way, only overwrite themselves.
- *
- * It also covers a trap of the line protocol: where a tag holds both a backslash before a space or an equals sign and a
- * quote, InfluxDB's search for the line's end goes wrong, swallows the lines that follow and refuses them all as
- * invalid. Such a line is read rightly when it is the last of its request, which halving makes it.
+ * Lines to InfluxDB, one request after the other, and around the lines it refuses. InfluxDB answers 400 when it refused
+ * some lines of a request and kept the others, without saying which: halving the request until a single line is refused
+ * tells them apart, and the good ones, written again on the way, only overwrite themselves. The halves go in order and
+ * each line is sent last within its own half, so that of two lines for one series and timestamp the later one holds.
  */
-
-/** Points per request: some 400 KB of ordinary names, 3 MB of the longest; InfluxDB 1.x takes 25 MB. */
-export const POINTS_PER_REQUEST = 5_000;
 
 /** Sends lines in one request; resolves when all of them are confirmed. */
 export type SendLines = (lines: string[]) => Promise<void>;
 
+/** A window's points. One that alone is too large for the way there (413) fails the write: points are never so large. */
 export async function writePoints(
-  window: SinkWindow,
+  { startSec }: SinkWindow,
   points: readonly SinkPoint[],
   send: SendLines,
 ): Promise<WriteResult> {
-  const run = new WindowWrite(window.startSec, send);
+  const run = new LineWrite<SinkPoint>(send, { tooLargeAlone: 'fails' });
   // One measurement after the other: a field of another type spoils all points of a measurement, which then share requests.
   for (const measurement of MEASUREMENTS) {
-    const own = points.filter((point) => point.measurement === measurement);
-    for (let from = 0; from < own.length; from += POINTS_PER_REQUEST) {
-      await run.write(own.slice(from, from + POINTS_PER_REQUEST));
-    }
+    await run.write(encoded(points, (point) => point.measurement === measurement, startSec));
   }
-  return { rejected: run.rejected };
+  return { rejected: run.rejected.map(({ of, reason }) => ({ point: of, reason })) };
 }
 
-class WindowWrite {
-  readonly rejected: RejectedPoint[] = [];
-  readonly #startSec: number;
+/** Other lines. One that alone is too large for the way there is refused: it would hold up all that come behind it. */
+export async function writeLines(lines: readonly string[], send: SendLines): Promise<LinesResult> {
+  const { sound, rejected } = partLines(lines);
+  const run = new LineWrite<string>(send, { tooLargeAlone: 'refused' });
+  await run.write(sound.map((line) => ({ line, of: line })));
+  return { rejected: [...rejected, ...run.rejected.map(({ of, reason }) => ({ line: of, reason }))] };
+}
+
+/** Line by line as they are asked for: a window of a million points is not held a second time. */
+function* encoded(
+  points: readonly SinkPoint[],
+  wanted: (point: SinkPoint) => boolean,
+  startSec: number,
+): Generator<Entry<SinkPoint>> {
+  for (const point of points) if (wanted(point)) yield { line: encodeTotals(point, startSec), of: point };
+}
+
+interface Entry<T> {
+  readonly line: string;
+  readonly of: T;
+}
+
+class LineWrite<T> {
+  readonly rejected: { of: T; reason: string }[] = [];
   readonly #send: SendLines;
-  /** Once some points may be there, no later failure makes the write as a whole `not-applied`. */
+  readonly #tooLargeAlone: 'fails' | 'refused';
+  /** Once some lines may be there, no later failure makes the write as a whole `not-applied`. */
   #someApplied = false;
 
-  constructor(startSec: number, send: SendLines) {
-    this.#startSec = startSec;
+  constructor(send: SendLines, { tooLargeAlone }: { tooLargeAlone: 'fails' | 'refused' }) {
     this.#send = send;
+    this.#tooLargeAlone = tooLargeAlone;
   }
 
-  async write(points: readonly SinkPoint[]): Promise<void> {
-    const refusal = await this.#try(points);
+  async write(entries: Iterable<Entry<T>>): Promise<void> {
+    for (const request of inRequests(entries)) await this.#writeRequest(request);
+  }
+
+  async #writeRequest(entries: readonly Entry<T>[]): Promise<void> {
+    const refusal = await this.#try(entries);
     if (refusal === undefined) return;
-    if (points.length === 1 || refusal.dropped === points.length) {
-      this.rejected.push(...points.map((point) => ({ point, reason: refusal.reason })));
+    if (entries.length === 1 || refusal.dropped === entries.length) {
+      for (const { of } of entries) this.rejected.push({ of, reason: refusal.reason });
       return;
     }
-    const middle = points.length >> 1;
-    await this.write(points.slice(0, middle));
-    await this.write(points.slice(middle));
+    const middle = entries.length >> 1;
+    await this.#writeRequest(entries.slice(0, middle));
+    await this.#writeRequest(entries.slice(middle));
   }
 
-  /** Undefined when every point is confirmed. */
-  async #try(points: readonly SinkPoint[]): Promise<PointRefusal | undefined> {
+  /** Undefined when every line is confirmed. */
+  async #try(entries: readonly Entry<T>[]): Promise<LineRefusal | undefined> {
     try {
-      await this.#send(points.map((point) => encodeTotals(point, this.#startSec)));
+      await this.#send(entries.map(({ line }) => line));
       this.#someApplied = true;
       return undefined;
     } catch (error) {
       if (!(error instanceof SinkError)) throw error;
-      const refusal = pointRefusal(error, points.length);
-      if (refusal !== undefined) {
-        this.#someApplied = true;
-        return refusal;
-      }
+      const refusal = this.#refusalOf(error, entries.length);
+      if (refusal !== undefined) return refusal;
       if (this.#someApplied && error.outcome === 'not-applied') {
         const { code, message, retryable } = error;
         throw new SinkError(code, message, { retryable, outcome: 'unknown', cause: error });
@@ -79,25 +96,30 @@ class WindowWrite {
       throw error;
     }
   }
+
+  /**
+   * Tells "some of these lines" from "this request": only the former may ever cost a line. No version has a code for it
+   * (1.x has no codes at all; 2.x has one `invalid` for both), so this one place reads InfluxDB's words.
+   */
+  #refusalOf(error: SinkError, count: number): LineRefusal | undefined {
+    const answer = error.cause;
+    if (!(answer instanceof HttpError)) return undefined;
+    const reason = serverWords(answer);
+    if (answer.statusCode === 413) {
+      // Nobody took a byte of it.
+      return count > 1 || this.#tooLargeAlone === 'refused' ? { reason, dropped: undefined } : undefined;
+    }
+    if (answer.statusCode !== 400 && answer.statusCode !== 422) return undefined;
+    // The last is said, without "partial write", where two lines of one request would make one new field of two types.
+    if (!/partial write|unable to parse|field type conflict/.test(reason)) return undefined;
+    this.#someApplied = true;
+    const dropped = /dropped=([0-9]+)$/.exec(reason)?.[1];
+    return { reason, dropped: dropped === undefined ? undefined : Number(dropped) };
+  }
 }
 
-interface PointRefusal {
+interface LineRefusal {
   reason: string;
   /** How many points InfluxDB says it left out, where it says so. */
   dropped: number | undefined;
-}
-
-/**
- * Tells "some of these points" from "this request": only the former may ever cost a point. No version has a code for it
- * (1.x has no codes at all; 2.x has one `invalid` for both), so this one place reads InfluxDB's words.
- */
-function pointRefusal(error: SinkError, count: number): PointRefusal | undefined {
-  const answer = error.cause;
-  if (!(answer instanceof HttpError)) return undefined;
-  const reason = serverWords(answer);
-  if (answer.statusCode === 413) return count > 1 ? { reason, dropped: undefined } : undefined;
-  if (answer.statusCode !== 400 && answer.statusCode !== 422) return undefined;
-  if (!/partial write|unable to parse/.test(reason)) return undefined;
-  const dropped = /dropped=([0-9]+)$/.exec(reason)?.[1];
-  return { reason, dropped: dropped === undefined ? undefined : Number(dropped) };
 }

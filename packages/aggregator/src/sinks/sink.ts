@@ -2,8 +2,8 @@ import { WeirError } from '@weir/common/errors';
 import type { Measurement, TotalsPoint } from '@weir/common/line-encode';
 
 /**
- * What the flusher asks of a sink, and no more: write some points of a window, read a window back. A sink keeps no queue
- * and retries nothing by itself; whoever calls it knows which windows are still to be written.
+ * What is asked of a sink, and no more: write some points of a window, read a window back, pass lines on. A sink keeps no
+ * queue and retries nothing by itself; whoever calls it knows what is still to be written.
  */
 export interface Sink {
   /** Part of the deployment; the ledger of confirmed windows is kept under it. */
@@ -15,6 +15,13 @@ export interface Sink {
    * `outcome` says whether some of the points may be there all the same. No two points may be of one series.
    */
   write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult>;
+  /**
+   * Passes other lines on, each a single line of line protocol with a timestamp in nanoseconds, in the order given: what is
+   * confirmed is there as if they had been written one after the other, so of two lines for one series and timestamp the
+   * later one holds. Lines may be sent more than once on the way. Resolves only when the sink confirmed every line that is
+   * not listed as rejected. Rejects with a SinkError, as `write` does; the same call again does no harm.
+   */
+  writeLines(lines: readonly string[], signal?: AbortSignal): Promise<LinesResult>;
   /** Every point of Weir's two measurements that the sink holds at the window's start; never a part of them. */
   read(window: SinkWindow, signal?: AbortSignal): Promise<SinkPoint[]>;
   /** Call it when no write or read is under way. */
@@ -38,6 +45,16 @@ export interface WriteResult {
 
 export interface RejectedPoint {
   readonly point: SinkPoint;
+  readonly reason: string;
+}
+
+export interface LinesResult {
+  /** Lines that the sink refuses whatever is tried, each with its words; in no order. */
+  readonly rejected: readonly RejectedLine[];
+}
+
+export interface RejectedLine {
+  readonly line: string;
   readonly reason: string;
 }
 

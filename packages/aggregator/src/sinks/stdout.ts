@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
-import { lineText } from './line-text.ts';
-import { type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
+import { linesText, pointsText } from './line-text.ts';
+import { type LinesResult, type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
 import type { StdoutSpec } from './sink-url.ts';
 
 /** A sink that prints line protocol on a stream it does not own. A write resolves once the stream took the lines. */
@@ -18,18 +18,14 @@ export class StdoutSink implements Sink {
   }
 
   async write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult> {
-    if (signal?.aborted) {
-      throw new SinkError('sink-aborted', `sink ${this.name}: write was called off`, { outcome: 'not-applied' });
-    }
-    const text = lineText(window, points);
-    await new Promise<void>((resolve, reject) => {
-      this.#stream.write(text, (cause) => {
-        if (!cause) return resolve();
-        const line = `sink ${this.name}: the output is closed (${(cause as NodeJS.ErrnoException).code ?? cause.name})`;
-        reject(new SinkError('sink-unavailable', line, { outcome: 'unknown', cause }));
-      });
-    });
+    await this.#print(pointsText(window, points), signal);
     return { rejected: [] };
+  }
+
+  async writeLines(lines: readonly string[], signal?: AbortSignal): Promise<LinesResult> {
+    const { text, rejected } = linesText(lines);
+    await this.#print(text, signal);
+    return { rejected };
   }
 
   async read(): Promise<never> {
@@ -38,5 +34,18 @@ export class StdoutSink implements Sink {
 
   async close(): Promise<void> {
     this.#stream.off('error', this.#onError);
+  }
+
+  async #print(text: string, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) {
+      throw new SinkError('sink-aborted', `sink ${this.name}: write was called off`, { outcome: 'not-applied' });
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#stream.write(text, (cause) => {
+        if (!cause) return resolve();
+        const line = `sink ${this.name}: the output is closed (${(cause as NodeJS.ErrnoException).code ?? cause.name})`;
+        reject(new SinkError('sink-unavailable', line, { outcome: 'unknown', cause }));
+      });
+    });
   }
 }

@@ -1,5 +1,6 @@
 import { HttpError } from '@influxdata/influxdb-client';
-import { POINTS_PER_REQUEST, writePoints } from '@weir/aggregator/sinks/influx-write';
+import { writeLines, writePoints } from '@weir/aggregator/sinks/influx-write';
+import { LINES_PER_REQUEST } from '@weir/aggregator/sinks/line-requests';
 import { SinkError, type SinkPoint } from '@weir/aggregator/sinks/sink';
 import fc from 'fast-check';
 
@@ -68,10 +69,10 @@ describe('points written to InfluxDB', () => {
 
   test('go in requests of a bounded size', async () => {
     const sizes: number[] = [];
-    const result = await writePoints(WINDOW, pointsOf(2 * POINTS_PER_REQUEST + 1), async (lines) => {
+    const result = await writePoints(WINDOW, pointsOf(2 * LINES_PER_REQUEST + 1), async (lines) => {
       sizes.push(lines.length);
     });
-    expect(sizes).toEqual([POINTS_PER_REQUEST, POINTS_PER_REQUEST, 1]);
+    expect(sizes).toEqual([LINES_PER_REQUEST, LINES_PER_REQUEST, 1]);
     expect(result.rejected).toEqual([]);
   });
 
@@ -99,7 +100,7 @@ describe('points written to InfluxDB', () => {
   test('may be there when a later request fails, so the failure says that the outcome is unknown', async () => {
     let requests = 0;
     const fault = answered(429, 'slow down');
-    const writing = writePoints(WINDOW, pointsOf(POINTS_PER_REQUEST + 1), async () => {
+    const writing = writePoints(WINDOW, pointsOf(LINES_PER_REQUEST + 1), async () => {
       if (++requests > 1) throw fault;
     });
     await expect(writing).rejects.toMatchObject({ code: fault.code, outcome: 'unknown', cause: fault });
@@ -110,5 +111,54 @@ describe('points written to InfluxDB', () => {
   test('let a bug of ours through as it is', async () => {
     const bug = new TypeError('not a fault of the world');
     await expect(writePoints(WINDOW, pointsOf(2), () => Promise.reject(bug))).rejects.toBe(bug);
+  });
+});
+
+describe('other lines written to InfluxDB', () => {
+  const at = (series: number, value: number) => `m,s=${series} value=${value} 1478507520000000000`;
+
+  test('leave each series with its last good line, whichever are refused', async () => {
+    const line = fc.record({ series: fc.nat(4), bad: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 60 }), fc.boolean(), async (shapes, saysDropped) => {
+        const lines = shapes.map(({ series }, value) => at(series, value));
+        const bad = new Set(lines.filter((_, i) => shapes[i]!.bad));
+        const series = new Map<string, string>();
+        const database = new Database((text) => bad.has(text), { saysDropped });
+        const { rejected } = await writeLines(lines, (sent) => {
+          for (const text of sent) if (!bad.has(text)) series.set(text.split(' ')[0]!, text);
+          return database.send(sent);
+        });
+        expect(rejected.map(({ line }) => line)).toEqual([...bad]);
+        const expected = new Map<string, string>();
+        for (const text of lines) if (!bad.has(text)) expected.set(text.split(' ')[0]!, text);
+        expect(series).toEqual(expected);
+      }),
+    );
+  });
+
+  test('are refused where they are no line, or several, and are not sent then', async () => {
+    const sent: string[] = [];
+    const lines = ['', ' \t', '# a comment', '  #', 'm f="a\nb" 1', at(1, 1)];
+    const { rejected } = await writeLines(lines, async (some) => {
+      sent.push(...some);
+    });
+    expect(rejected.map(({ line }) => line)).toEqual(lines.slice(0, 5));
+    expect(new Set(rejected.map(({ reason }) => reason))).toEqual(
+      new Set(['is blank or a comment', 'holds a newline, so it is not one line']),
+    );
+    expect(sent).toEqual([at(1, 1)]);
+  });
+
+  test('that are none need no request', async () => {
+    await expect(writeLines([], () => Promise.reject(new Error('sent')))).resolves.toEqual({ rejected: [] });
+  });
+
+  test('are refused one by one where one alone is too large, and hold nobody up', async () => {
+    const lines = [at(1, 1), `m f="${'x'.repeat(2_000)}" 1`, at(2, 2)];
+    const { rejected } = await writeLines(lines, async (some) => {
+      if (some.join('\n').length > 1_000) throw answered(413, 'Request Entity Too Large');
+    });
+    expect(rejected).toEqual([{ line: lines[1], reason: 'Request Entity Too Large' }]);
   });
 });
