@@ -5,6 +5,7 @@ import { type Clock, RedisTime, systemClock } from '@weir/common/clock';
 import { agreeOnDeployment, type Deployment } from '@weir/common/deployment';
 import { SettingsError } from '@weir/common/errors';
 import { HttpServer } from '@weir/common/http';
+import { httpLimits } from '@weir/common/http-settings';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { Metrics } from '@weir/common/metrics';
@@ -13,6 +14,7 @@ import { connectionEpoch, openRedis } from '@weir/common/redis';
 import { passingFault } from '@weir/common/redis-fault';
 import { redisService } from '@weir/common/redis-service';
 import { type Service, ServiceGroup } from '@weir/common/service';
+import { tlsPairReader } from '@weir/common/tls-files';
 import type { Redis } from 'ioredis';
 import { type AggregatorMetrics, aggregatorMetrics } from './aggregator-metrics.ts';
 import { BoundsWatch } from './bounds-watch.ts';
@@ -55,7 +57,7 @@ export async function buildAggregator(
     specs.map((spec) => openSink(spec, { stdout })),
     { ...context, logger: context.logger.child({ id }) },
   );
-  return { service: aggregator, ready: () => aggregator.ready };
+  return { service: aggregator, ready: () => aggregator.ready, reload: () => aggregator.reload() };
 }
 
 /**
@@ -136,6 +138,11 @@ class Aggregator implements Service {
 
   stop(): Promise<void> {
     return this.#parts.stop();
+  }
+
+  /** The files it reads again at SIGHUP. */
+  reload(): void {
+    this.#server?.reloadTls();
   }
 
   get ready(): Record<string, unknown> {
@@ -253,14 +260,15 @@ class Aggregator implements Service {
   }
 
   #buildServer(): HttpServer | undefined {
-    const { http, httpMaxConnections } = this.#settings;
+    const { http, httpTlsCert, httpTlsKey } = this.#settings;
     if (http === 'off') return undefined;
     return new HttpServer({
       address: http,
       logger: this.#logger,
       metrics: this.#registry,
       metricPrefix: 'weir_aggregator',
-      maxConnections: httpMaxConnections,
+      limits: httpLimits(this.#settings),
+      readTls: tlsPairReader(httpTlsCert, httpTlsKey),
       readyChecks: {
         redis: () => ({ ok: this.#redis.status === 'ready', detail: `connection ${this.#redis.status}` }),
         membership: () => {

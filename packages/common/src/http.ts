@@ -1,24 +1,29 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import { bindPatiently } from './bind.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { WeirError } from './errors.ts';
+import { SettingsError, WeirError } from './errors.ts';
+import { sendJson } from './http-answer.ts';
+import { HttpConnections } from './http-connections.ts';
+import { type Check, sendHealth } from './http-health.ts';
+import { answerToUnreadable, type HttpLimits, rawAnswer, TOO_MANY_HEADERS } from './http-limits.ts';
+import { HttpMetrics } from './http-metrics.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import type { Service } from './service.ts';
 import { type Address, formatAddress } from './setting-values.ts';
+import { type ReadTlsPair, TLS_OPTIONS, type TlsPair } from './tls-files.ts';
 
 /**
  * The HTTP server of both daemons: sockets, limits, routes, health and metrics, nothing of what the routes mean.
  * Guarantees: a request that was taken gets its answer even while stopping (up to a deadline); an idle or half-open
- * connection never delays a stop; a slow or silent client holds a connection only for a bounded time.
+ * connection never delays a stop; a slow or silent client holds a connection only for a bounded time, whichever way it
+ * is slow; what is refused or cut off is counted.
  */
-export interface CheckResult {
-  ok: boolean;
-  /** A sentence for the operator, also when all is well. */
-  detail: string;
-}
-export type Check = () => CheckResult | Promise<CheckResult>;
+export { sendJson } from './http-answer.ts';
+export type { Check, CheckResult } from './http-health.ts';
 
 /** A handler that throws answers 500 and is logged; it should answer faults of the world itself. */
 export type RouteHandler = (
@@ -37,47 +42,66 @@ export interface HttpServerOptions {
   liveChecks?: Readonly<Record<string, Check>>;
   /** The process cannot take work while one of these fails: `/readyz`. */
   readyChecks: Readonly<Record<string, Check>>;
-  /** More are closed as they come. */
-  maxConnections: number;
+  limits: HttpLimits;
+  /** Makes it HTTPS. Called at once, which may throw a SettingsError, and by `reloadTls`. */
+  readTls?: ReadTlsPair | undefined;
   /** Requests in hand get this long at stop, then their connections are cut. */
   stopDeadlineMs?: number;
-  /** From the first byte of a request to its last: a slower client gets 408. */
-  requestTimeoutMs?: number;
   clock?: Clock;
 }
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 60_000;
-const MAX_HEADER_BYTES = 16 * 1024;
-const CHECK_TIMEOUT_MS = 2_000;
+/** A body that goes on after its request was answered is read and thrown away for so long: its sender may listen late. */
+const AFTER_ANSWER_MS = 5_000;
+const SWEEP_EVERY_MS = 1_000;
 
 export class HttpServer implements Service {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
   readonly #routes = new Map<string, Map<string, RouteHandler>>();
-  /** Every open connection and the responses it still owes. */
-  readonly #connections = new Map<Socket, Set<ServerResponse>>();
+  readonly #connections: HttpConnections;
   readonly #abort = new AbortController();
+  readonly #metrics: HttpMetrics;
+  #sweepTimer: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
-    const requestTimeoutMs = options.requestTimeoutMs ?? 30_000;
-    this.#server = createServer(
-      {
-        headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
-        requestTimeout: requestTimeoutMs,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        maxHeaderSize: MAX_HEADER_BYTES,
-        connectionsCheckingInterval: 1_000,
-      },
-      (request, response) => void this.#answer(request, response),
-    );
-    this.#server.maxConnections = options.maxConnections;
-    this.#server.on('connection', (socket) => this.#track(socket));
+    const { limits, metrics, metricPrefix } = options;
+    this.#connections = new HttpConnections(limits.maxConnectionsPerAddress);
+    this.#metrics = new HttpMetrics(metrics, metricPrefix, () => this.#connections.size);
+    this.#server = this.#createServer();
+    this.#server.maxConnections = limits.maxConnections;
+    // Node would drop the fields beyond its own limit without a word, and what they mean with them.
+    this.#server.maxHeadersCount = 0;
+    this.#server.on('drop', () => this.#metrics.connectionRefused('total'));
+    this.#server.on('connection', (socket) => this.#take(socket));
+    this.#server.on('secureConnection', (socket) => this.#connections.secured(socket));
     this.#server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket));
-    this.#addMetrics();
     this.#addHealthRoutes();
+  }
+
+  #createServer(): Server {
+    const { limits, readTls } = this.#options;
+    const { headerTimeoutMs } = limits;
+    const settings = {
+      headersTimeout: headerTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.idleTimeoutMs,
+      maxHeaderSize: limits.maxHeaderBytes,
+      connectionsCheckingInterval: SWEEP_EVERY_MS,
+    };
+    const answer = (request: IncomingMessage, response: ServerResponse) => void this.#answer(request, response);
+    if (readTls === undefined) return createServer(settings, answer);
+    const context = this.#contextOf(readTls());
+    return createTlsServer({ ...settings, ...context, handshakeTimeout: headerTimeoutMs }, answer);
+  }
+
+  #contextOf({ cert, key, expiresMs }: TlsPair): SecureContextOptions {
+    this.#metrics.tlsInForce(expiresMs);
+    const expires = new Date(expiresMs).toISOString();
+    if (expiresMs <= Date.now()) this.#options.logger.warn({ expires }, 'the TLS certificate has expired');
+    else this.#options.logger.info({ expires }, 'TLS certificate read');
+    return { ...TLS_OPTIONS, cert, key };
   }
 
   /** Before `start`. GET routes answer HEAD too. Throws when the route is taken: that is a bug. */
@@ -107,6 +131,21 @@ export class HttpServer implements Service {
       throw new WeirError('http-listen', line, false, { cause: error });
     }
     this.#server.on('error', (error) => logger.error({ err: error }, 'http server error'));
+    this.#sweepTimer = setInterval(() => this.#sweep(), SWEEP_EVERY_MS);
+  }
+
+  /** Serves new connections with what the files hold now, or, where that cannot be used, as before. */
+  reloadTls(): void {
+    const { readTls, logger } = this.#options;
+    if (readTls === undefined || !(this.#server instanceof TlsServer)) return;
+    try {
+      this.#server.setSecureContext(this.#contextOf(readTls()));
+      this.#metrics.tlsReloaded('done');
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error;
+      this.#metrics.tlsReloaded('failed');
+      logger.error({ err: error }, 'the TLS files cannot be used: serving with those before');
+    }
   }
 
   #bind(): Promise<void> {
@@ -131,28 +170,31 @@ export class HttpServer implements Service {
 
   async #stop(): Promise<void> {
     this.#abort.abort();
+    clearInterval(this.#sweepTimer);
     // Also when listen never came: close() then reports that, which is what stop wants.
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const [socket, owed] of this.#connections) {
+    for (const { socket, owed } of this.#connections) {
       if (owed.size === 0) socket.destroy();
-      for (const response of owed) if (!response.headersSent) response.setHeader('connection', 'close');
+      for (const response of owed.keys()) if (!response.headersSent) response.setHeader('connection', 'close');
     }
     const deadline = setTimeout(() => {
-      for (const socket of this.#connections.keys()) socket.destroy();
+      for (const { socket } of this.#connections) socket.destroy();
     }, this.#options.stopDeadlineMs ?? 5_000);
     await closed;
     clearTimeout(deadline);
   }
 
-  #track(socket: Socket): void {
-    this.#connections.set(socket, new Set());
-    socket.on('close', () => this.#connections.delete(socket));
+  #take(socket: Socket): void {
+    if (this.#connections.take(socket)) return;
+    this.#metrics.connectionRefused('address');
+    socket.destroy();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
-    const owed = this.#connections.get(socket);
-    owed?.add(response);
+    const owed = this.#connections.of(socket)?.owed;
+    owed?.set(response, undefined);
+    response.once('finish', () => this.#readOut(request));
     response.once('close', () => {
       owed?.delete(response);
       if (this.#stopping && owed?.size === 0) socket.destroySoon();
@@ -168,6 +210,10 @@ export class HttpServer implements Service {
   }
 
   async #dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.rawHeaders.length > 2 * this.#options.limits.maxHeaders) {
+      this.#metrics.refused(TOO_MANY_HEADERS.refusal);
+      return sendJson(response, TOO_MANY_HEADERS.status, { error: TOO_MANY_HEADERS.phrase.toLowerCase() });
+    }
     const methods = this.#routes.get(pathOf(request));
     if (!methods) return sendJson(response, 404, { error: 'not found' });
     const method = request.method ?? '';
@@ -178,29 +224,41 @@ export class HttpServer implements Service {
     sendJson(response, 405, { error: 'method not allowed' });
   }
 
-  /** What node's parser could not take. The connection is past saving; the client still learns why. */
+  /** What node could not read as a request. The connection is past saving; the client still learns why. */
   #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-    const answering = [...(this.#connections.get(socket) ?? [])].some((response) => response.headersSent);
-    if (!socket.writable || answering || error.code === 'ECONNRESET') {
+    const owed = this.#connections.of(socket)?.owed;
+    const answer = answerToUnreadable(error.code);
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE') socket.destroy();
+    else if (owed === undefined) {
+      this.#metrics.refused('tls');
       socket.destroy();
-      return;
+    } else {
+      this.#metrics.refused(answer.refusal);
+      const answering = [...owed.keys()].some((response) => response.headersSent);
+      if (answering || !socket.writable) socket.destroy();
+      else socket.end(rawAnswer(answer), () => socket.destroy());
     }
-    const [status, reason] = REFUSALS.get(error.code ?? '') ?? [400, 'Bad Request'];
-    const body = JSON.stringify({ error: reason.toLowerCase() });
-    const head = `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json\r\nconnection: close\r\n`;
-    socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`, () => socket.destroy());
   }
 
-  #addMetrics(): void {
-    const { metrics, metricPrefix } = this.#options;
-    metrics.gauge({ name: `${metricPrefix}_http_connections`, help: 'Open HTTP connections.' }, (gauge) =>
-      gauge.set(this.#connections.size),
+  /** Answered before its body was there: node reads on, to find the next request, and here is for how long. */
+  #readOut(request: IncomingMessage): void {
+    if (request.complete || request.destroyed) return;
+    const timer = setTimeout(
+      () => {
+        this.#metrics.refused('body-after-answer');
+        request.socket.destroy();
+      },
+      Math.min(AFTER_ANSWER_MS, this.#options.limits.requestTimeoutMs),
     );
-    const refused = metrics.counter({
-      name: `${metricPrefix}_http_connections_refused_total`,
-      help: 'HTTP connections closed at once because --http-max-connections were open.',
-    });
-    this.#server.on('drop', () => refused.inc());
+    request.once('close', () => clearTimeout(timer));
+  }
+
+  #sweep(): void {
+    const { clock = systemClock, limits } = this.#options;
+    for (const { socket } of this.#connections.unread(clock.monotonicMs(), limits.requestTimeoutMs)) {
+      this.#metrics.refused('unread-answer');
+      socket.destroy();
+    }
   }
 
   #addHealthRoutes(): void {
@@ -215,19 +273,6 @@ export class HttpServer implements Service {
   }
 }
 
-const REFUSALS: ReadonlyMap<string, [number, string]> = new Map([
-  ['HPE_HEADER_OVERFLOW', [431, 'Request Header Fields Too Large']],
-  ['HPE_CHUNK_EXTENSIONS_OVERFLOW', [413, 'Payload Too Large']],
-  ['ERR_HTTP_REQUEST_TIMEOUT', [408, 'Request Timeout']],
-]);
-
-export function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  const text = `${JSON.stringify(body)}\n`;
-  response
-    .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
-    .end(text);
-}
-
 function pathOf({ url = '/' }: IncomingMessage): string {
   const end = url.indexOf('?');
   return end < 0 ? url : url.slice(0, end);
@@ -236,26 +281,4 @@ function pathOf({ url = '/' }: IncomingMessage): string {
 function queryOf({ url = '/' }: IncomingMessage): URLSearchParams {
   const start = url.indexOf('?');
   return new URLSearchParams(start < 0 ? '' : url.slice(start));
-}
-
-/** `status` is spelled as InfluxDB's own health answer spells it. */
-async function sendHealth(response: ServerResponse, checks: Readonly<Record<string, Check>>): Promise<void> {
-  const results = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await run(check)]));
-  const byName = Object.fromEntries(results) as Record<string, CheckResult>;
-  const ok = Object.values(byName).every((result) => result.ok);
-  sendJson(response, ok ? 200 : 503, { status: ok ? 'pass' : 'fail', checks: byName });
-}
-
-async function run(check: Check): Promise<CheckResult> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<CheckResult>((resolve) => {
-    timer = setTimeout(() => resolve({ ok: false, detail: `no answer in ${CHECK_TIMEOUT_MS} ms` }), CHECK_TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([check(), late]);
-  } catch (error) {
-    return { ok: false, detail: error instanceof Error ? error.message : String(error) };
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -19,7 +19,8 @@ import {
  *   0   after SIGTERM or SIGINT, once everything in hand is finished or handed back
  *   1   when the start failed, a stop took longer than `--drain`, a second signal came, or a bug surfaced
  *   78  when a setting cannot be used, also one that only Redis could judge
- * The log line `ready` is written once the daemon does its work, with the addresses it really listens on.
+ * SIGHUP ends nothing: certificates and the like are read again. The log line `ready` is written once the daemon does its
+ * work, with the addresses it really listens on.
  */
 export interface ProcessPort {
   readonly argv: readonly string[];
@@ -35,6 +36,8 @@ export interface Daemon {
   service: Service;
   /** Fields of the log line `ready`, asked for after the start: `{ http, udp }`. */
   ready?: () => Record<string, unknown>;
+  /** SIGHUP: reads files again, all of those it has. What is wrong with one it says itself, and keeps what it had. */
+  reload?: () => void;
 }
 
 export interface BuildContext {
@@ -151,6 +154,7 @@ class Life {
     const listeners: [string, (value: unknown) => void][] = [
       ['SIGTERM', () => this.#onSignal('SIGTERM')],
       ['SIGINT', () => this.#onSignal('SIGINT')],
+      ['SIGHUP', () => void this.#onHangup()],
       ['uncaughtException', (error) => this.#onBug(error, 'uncaught exception')],
       ['unhandledRejection', (error) => this.#onBug(error, 'unhandled rejection')],
     ];
@@ -191,6 +195,14 @@ class Life {
     }
     this.#logger.info({ signal, drainMs: this.#drainMs }, 'stopping');
     void this.#stop();
+  }
+
+  /** One that comes during the start waits for it to have read what there is to read again. */
+  async #onHangup(): Promise<void> {
+    const daemon = await this.#starting;
+    if (this.#stopping.signal.aborted) return;
+    this.#logger.info({ signal: 'SIGHUP' }, 'reading files again');
+    daemon?.reload?.();
   }
 
   #fail(error: unknown, message: string): void {

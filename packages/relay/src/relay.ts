@@ -3,9 +3,11 @@ import { RedisTime, systemClock } from '@weir/common/clock';
 import { readDeployment } from '@weir/common/deployment';
 import { SettingsError } from '@weir/common/errors';
 import { type Check, HttpServer } from '@weir/common/http';
+import { httpLimits } from '@weir/common/http-settings';
 import type { BuildContext, Daemon } from '@weir/common/program';
 import { openRedis, passingFault } from '@weir/common/redis';
 import { type Service, ServiceGroup } from '@weir/common/service';
+import { tlsPairReader } from '@weir/common/tls-files';
 import { Admission } from './admission.ts';
 import { influxV1 } from './api/influx-v1.ts';
 import { influxV2 } from './api/influx-v2.ts';
@@ -193,7 +195,8 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
           metrics,
           metricPrefix: 'weir_relay',
           readyChecks: readyChecks(publisher, admission, time, diskJournal),
-          maxConnections: settings.httpMaxConnections,
+          limits: httpLimits(settings),
+          readTls: tlsPairReader(settings.httpTlsCert, settings.httpTlsKey),
           stopDeadlineMs: drainMs * HTTP_STOP_SHARE,
         });
   if (http) frontDoor.addTo(http);
@@ -231,6 +234,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
   ]);
   return {
     service,
+    reload: () => http?.reloadTls(),
     ready: () => ({ id, ...(http ? { http: http.address() } : {}), ...(udp ? { udp: udp.address() } : {}) }),
   };
 }

@@ -2,10 +2,14 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { type CheckResult, HttpServer, type HttpServerOptions, sendJson } from '@weir/common/http';
+import type { HttpLimits } from '@weir/common/http-limits';
 import { silentLogger } from '@weir/common/logger';
 import { Metrics } from '@weir/common/metrics';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { HTTP_LIMITS } from '../../support/http-limits.ts';
+
+type ServerOptions = Partial<Omit<HttpServerOptions, 'limits'>> & { limits?: Partial<HttpLimits> };
 
 const servers: HttpServer[] = [];
 const sockets: Socket[] = [];
@@ -14,14 +18,14 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.stop()));
 });
 
-function server(options: Partial<HttpServerOptions> = {}): HttpServer {
+function server({ limits, ...options }: ServerOptions = {}): HttpServer {
   const made = new HttpServer({
     address: { host: '127.0.0.1', port: 0 },
     logger: silentLogger,
     metrics: new Metrics(),
     metricPrefix: 'weir_relay',
     readyChecks: {},
-    maxConnections: 10,
+    limits: { ...HTTP_LIMITS, ...limits },
     ...options,
   });
   servers.push(made);
@@ -42,8 +46,8 @@ async function ask(of: HttpServer, method: string, path: string, agent?: Agent):
   return { status: response.statusCode, headers: response.headers, body };
 }
 
-async function raw(of: HttpServer, text: string): Promise<Socket> {
-  const socket = connect(Number(of.address().split(':')[1]), '127.0.0.1');
+async function raw(of: HttpServer, text: string, localAddress = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ port: Number(of.address().split(':')[1]), host: '127.0.0.1', localAddress });
   sockets.push(socket);
   await once(socket, 'connect');
   socket.write(text);
@@ -54,6 +58,17 @@ async function everything(socket: Socket): Promise<string> {
   let text = '';
   for await (const chunk of socket) text += chunk;
   return text;
+}
+
+const LIVEZ = 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n';
+const LAST_LIVEZ = 'GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n';
+
+/** What was refused so far, by reason. */
+async function refusals(metrics: Metrics): Promise<Record<string, number>> {
+  const samples = (await metrics.text()).matchAll(/^weir_relay_http_refusals_total\{reason="(.*)"\} (.*)$/gm);
+  return Object.fromEntries(
+    [...samples].map(([, reason, n]) => [reason!, Number(n)] as const).filter(([, n]) => n > 0),
+  );
 }
 
 describe('health', () => {
@@ -139,7 +154,7 @@ describe('bounds', () => {
   });
 
   test('a request that never ends gets a 408', async () => {
-    const http = server({ requestTimeoutMs: 50 });
+    const http = server({ limits: { requestTimeoutMs: 50, headerTimeoutMs: 50 } });
     http.route('POST', '/write', async (request, response) => {
       for await (const _ of request);
       sendJson(response, 200, {});
@@ -153,11 +168,94 @@ describe('bounds', () => {
 
   test('connections beyond the limit are closed and counted', async () => {
     const metrics = new Metrics();
-    const http = server({ maxConnections: 1, metrics });
+    const http = server({ limits: { maxConnections: 1 }, metrics });
     await http.start();
     await raw(http, '');
-    expect(await everything(await raw(http, 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n'))).toBe('');
-    expect(await metrics.text()).toContain('weir_relay_http_connections_refused_total 1');
+    expect(await everything(await raw(http, LIVEZ))).toBe('');
+    expect(await metrics.text()).toContain('weir_relay_http_connections_refused_total{limit="total"} 1');
+  });
+
+  test('connections beyond the limit of one address are closed and counted, and another address is served', async () => {
+    const metrics = new Metrics();
+    const http = server({ limits: { maxConnectionsPerAddress: 2 }, metrics });
+    await http.start();
+    const first = await raw(http, '');
+    await raw(http, '');
+    expect(await everything(await raw(http, LIVEZ))).toBe('');
+    expect(await metrics.text()).toContain('weir_relay_http_connections_refused_total{limit="address"} 1');
+    expect(await everything(await raw(http, LAST_LIVEZ, '127.0.0.2'))).toMatch(/^HTTP\/1.1 200 /);
+    first.destroy();
+    await eventually(async () => (await everything(await raw(http, LAST_LIVEZ))) !== '', { what: 'the free place' });
+  });
+
+  test('a header of too many fields gets a 431, and the last that is allowed is read', async () => {
+    const metrics = new Metrics();
+    const http = server({ limits: { maxHeaders: 10 }, metrics });
+    await http.start();
+    const fields = (n: number) => Array.from({ length: n }, (_, i) => `x-${i}: y\r\n`).join('');
+    const asked = (n: number) => `GET /livez HTTP/1.1\r\n${fields(n - 2)}host: a\r\nconnection: close\r\n\r\n`;
+    expect(await everything(await raw(http, asked(10)))).toMatch(/^HTTP\/1.1 200 /);
+    expect(await everything(await raw(http, asked(11)))).toMatch(/^HTTP\/1.1 431 /);
+    expect(await everything(await raw(http, asked(500)))).toMatch(/^HTTP\/1.1 431 /);
+    expect(await refusals(metrics)).toEqual({ headers: 2 });
+  });
+
+  test('a header that comes too slowly gets a 408', async () => {
+    const metrics = new Metrics();
+    const http = server({ limits: { headerTimeoutMs: 50 }, metrics });
+    await http.start();
+    expect(await everything(await raw(http, 'GET /livez HTTP/1.1\r\nx: '))).toMatch(/^HTTP\/1.1 408 /);
+    expect(await refusals(metrics)).toEqual({ timeout: 1 });
+  });
+
+  test('a connection that is idle for too long is closed', async () => {
+    const http = server({ limits: { idleTimeoutMs: 100 } });
+    await http.start();
+    expect(await everything(await raw(http, LIVEZ))).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  test('a body that does not end after its answer is cut off', async () => {
+    const metrics = new Metrics();
+    const http = server({ limits: { requestTimeoutMs: 300, headerTimeoutMs: 300 }, metrics });
+    http.route('POST', '/write', (_, response) => sendJson(response, 413, { error: 'too large' }));
+    await http.start();
+    const socket = await raw(http, 'POST /write HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+    const endless = setInterval(() => socket.write('1\r\nx\r\n'), 10);
+    socket.on('error', () => clearInterval(endless)).on('close', () => clearInterval(endless));
+    const [answer] = await once(socket, 'data');
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 413 /);
+    await once(socket, 'close');
+    expect(await refusals(metrics)).toEqual({ 'body-after-answer': 1 });
+  });
+
+  test('a body that ends soon after its answer leaves the connection usable', async () => {
+    const metrics = new Metrics();
+    const http = server({ limits: { requestTimeoutMs: 300, headerTimeoutMs: 300, idleTimeoutMs: 1_000 }, metrics });
+    http.route('POST', '/write', (_, response) => sendJson(response, 413, { error: 'too large' }));
+    await http.start();
+    const socket = await raw(http, 'POST /write HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nab');
+    await once(socket, 'data');
+    socket.write(`cd${LAST_LIVEZ}`);
+    expect(await everything(socket)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await refusals(metrics)).toEqual({});
+  });
+
+  test('an answer that nobody takes is cut off, one that waits for another is not', async () => {
+    const metrics = new Metrics();
+    const http = server({ limits: { requestTimeoutMs: 100, headerTimeoutMs: 100 }, metrics });
+    let answerSlow: () => void = () => undefined;
+    http.route('GET', '/large', (_, response) => void response.end(Buffer.alloc(20_000_000)));
+    http.route('GET', '/slow', (_, response) => {
+      answerSlow = () => sendJson(response, 200, {});
+    });
+    await http.start();
+    const deaf = await raw(http, 'GET /large HTTP/1.1\r\nhost: a\r\n\r\n');
+    deaf.pause();
+    const patient = await raw(http, `GET /slow HTTP/1.1\r\nhost: a\r\n\r\n${LAST_LIVEZ}`);
+    await eventually(async () => (await refusals(metrics))['unread-answer'] === 1, { what: 'the cut' });
+    answerSlow();
+    expect(await everything(patient)).toMatch(/^HTTP\/1.1 200 [\s\S]*HTTP\/1.1 200 /);
+    expect(await refusals(metrics)).toEqual({ 'unread-answer': 1 });
   });
 
   test('an address that stays in use is a bad setting; one that becomes free is taken', async () => {
@@ -220,7 +318,7 @@ describe('stopping', () => {
     http.route('GET', '/never', () => undefined);
     await http.start();
     const cut = expect(ask(http, 'GET', '/never')).rejects.toThrow('socket hang up');
-    await once(await raw(http, 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n'), 'data');
+    await once(await raw(http, LIVEZ), 'data');
     await http.stop();
     await cut;
   });

@@ -43,9 +43,11 @@ const spec = defineSettings({
 function run({
   argv = [],
   service = {},
+  reload = false,
   build,
 }: {
   argv?: string[];
+  reload?: boolean;
   service?: Partial<Daemon['service']>;
   build?: (context: BuildContext) => Promise<Daemon>;
 } = {}) {
@@ -62,6 +64,7 @@ function run({
       ...service,
     },
     ready: () => ({ http: '127.0.0.1:9' }),
+    ...(reload ? { reload: () => void calls.push('reload') } : {}),
   };
   const ended = runDaemon({
     name: 'weir-test',
@@ -102,6 +105,32 @@ describe('a daemon', () => {
     expect(calls).toEqual(['build with 3', 'start', 'stop']);
     expect(process.exits).toEqual([0]);
     expect(process.eventNames()).toEqual([]);
+  });
+
+  test('reads its files again at each SIGHUP, and goes on', async () => {
+    const { process, calls, ended, until, said } = run({ reload: true });
+    await until(() => calls.length > 0);
+    process.emit('SIGHUP', 'SIGHUP');
+    await until(() => said('ready') && calls.includes('reload'));
+    process.emit('SIGHUP', 'SIGHUP');
+    await until(() => calls.filter((call) => call === 'reload').length === 2);
+    expect(process.exits).toEqual([]);
+    process.emit('SIGTERM', 'SIGTERM');
+    process.emit('SIGHUP', 'SIGHUP');
+    await ended;
+    expect(calls.filter((call) => call !== 'reload')).toEqual(['build with 8', 'start', 'stop']);
+    expect(calls.filter((call) => call === 'reload')).toHaveLength(2);
+  });
+
+  test('with no file to read again takes a SIGHUP for nothing', async () => {
+    const { process, calls, ended, until, said } = run();
+    await until(() => said('ready'));
+    process.emit('SIGHUP', 'SIGHUP');
+    await until(() => said('reading files again'));
+    process.emit('SIGTERM', 'SIGTERM');
+    await ended;
+    expect(calls).toEqual(['build with 8', 'start', 'stop']);
+    expect(process.exits).toEqual([0]);
   });
 
   test('that does not drain in time exits 1', async () => {

@@ -4,6 +4,7 @@ import { aggregatorMetrics } from '@weir/aggregator/aggregator-metrics';
 import { AGGREGATOR_SETTINGS } from '@weir/aggregator/settings';
 import { runCli } from '@weir/cli/cli';
 import { HttpServer } from '@weir/common/http';
+import { HTTP_REFUSALS } from '@weir/common/http-limits';
 import { REJECT_REASONS } from '@weir/common/line-reasons';
 import { silentLogger } from '@weir/common/logger';
 import { Metrics } from '@weir/common/metrics';
@@ -11,6 +12,7 @@ import { DAEMON_SETTINGS } from '@weir/common/program';
 import type { Setting, SettingsSpec } from '@weir/common/settings';
 import { RelayMetrics } from '@weir/relay/relay-metrics';
 import { RELAY_SETTINGS } from '@weir/relay/settings';
+import { HTTP_LIMITS } from '../../support/http-limits.ts';
 import { projectFiles } from './project-files.ts';
 
 /** Holds the documents to the code: what a reader finds there exists, and what exists is found there. */
@@ -92,7 +94,7 @@ test('every environment variable that a document names exists', () => {
 describe('operations.md', () => {
   const operations = doc('docs/operations.md');
 
-  test('lists every metric, and no document names one that does not exist', async () => {
+  test('with metrics.md: every metric is listed, and no document names one that does not exist', async () => {
     const relay = new RelayMetrics();
     const aggregator = new Metrics();
     aggregatorMetrics(aggregator);
@@ -101,15 +103,20 @@ describe('operations.md', () => {
       [aggregator, 'weir_aggregator'],
     ] as const) {
       const address = { host: '127.0.0.1', port: 0 };
-      new HttpServer({ address, logger: silentLogger, metrics, metricPrefix, readyChecks: {}, maxConnections: 1 });
+      const limits = HTTP_LIMITS;
+      new HttpServer({ address, logger: silentLogger, metrics, metricPrefix, readyChecks: {}, limits });
     }
     const text = `${await relay.text()}\n${await aggregator.text()}`;
     const metrics = [...text.matchAll(/^# HELP (weir_\S+)/gm)].map(([, name]) => name!);
     expect(metrics.length).toBeGreaterThan(30);
-    const listed = rows(section(operations, '## Health and metrics')).map(([name]) => name);
+    const listed = rows(doc('docs/metrics.md')).map(([name]) => name);
     expect(metrics.filter((name) => !listed.includes(name))).toEqual([]);
     const named = [...allDocs.matchAll(/\bweir_(?:relay|aggregator)_[a-z_]+/g)].map(([name]) => name);
     expect(named.filter((name) => !metrics.includes(name))).toEqual([]);
+  });
+
+  test.each(HTTP_REFUSALS)('with security.md: explains the refusal %s', (reason) => {
+    expect(doc('docs/security.md')).toContain(`| \`${reason}\` |`);
   });
 
   test.each(REJECT_REASONS)('explains the reject reason %s', (reason) => {

@@ -5,6 +5,7 @@ import type { ApiRoute, Gate } from '@weir/relay/api/route';
 import { type Answer, V1_WORDS, V2_WORDS } from '@weir/relay/api/words';
 import { FrontDoor } from '@weir/relay/front-door';
 import { RelayCounts } from '@weir/relay/relay-metrics';
+import { HTTP_LIMITS } from '../../support/http-limits.ts';
 
 const servers: HttpServer[] = [];
 afterEach(async () => {
@@ -14,7 +15,7 @@ afterEach(async () => {
 async function open(routes: readonly ApiRoute[], gate: Gate) {
   const address = { host: '127.0.0.1', port: 0 };
   const metrics = new Metrics();
-  const more = { logger: silentLogger, metrics, metricPrefix: 'weir_relay', readyChecks: {}, maxConnections: 10 };
+  const more = { logger: silentLogger, metrics, metricPrefix: 'weir_relay', readyChecks: {}, limits: HTTP_LIMITS };
   const server = new HttpServer({ address, ...more });
   servers.push(server);
   const counts = new RelayCounts({ observe: () => undefined });
