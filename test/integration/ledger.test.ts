@@ -1,5 +1,4 @@
 import { RedisFinalStore } from '@weir/aggregator/store/final-store';
-import { runCli } from '@weir/cli/cli';
 import type { LedgerReport } from '@weir/cli/ledger-report';
 import { Budget } from '@weir/cli/page-size';
 import { type PartitionBooks, PENDING_PAGE, readBooks } from '@weir/cli/partition-books';
@@ -11,6 +10,7 @@ import type { Redis } from 'ioredis';
 import { eventOf, type TestEvent } from '../support/event-lines.ts';
 import { PartitionLab } from '../support/partition-lab.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { weir as runWeir } from '../support/weir.ts';
 
 /** `weir ledger` on a real Redis whose books are kept by the real fold script. */
 let server: RedisServer;
@@ -32,21 +32,7 @@ const WINDOW = 1_478_507_520;
 const event = (nanos: number, fields: Partial<TestEvent> = {}) => eventOf({ sec: WINDOW, nanos, ...fields });
 const events = (count: number, from = 0) => Array.from({ length: count }, (_, i) => event(from + i));
 
-async function weir(...argv: string[]) {
-  let [out, err] = ['', ''];
-  const code = await runCli({
-    argv: ['ledger', '--redis', server.url, ...argv],
-    env: {},
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    version: '1.2.3',
-  });
-  return { code, out, err };
-}
+const weir = (...argv: string[]) => runWeir(['ledger', '--redis', server.url, ...argv]);
 
 async function ledger(expected = 0): Promise<LedgerReport> {
   const { code, out, err } = await weir('--json');
@@ -335,7 +321,7 @@ describe('relays', () => {
       { id: 'az1', incarnation: older, startedMs: 1_000, lastMs: 2_000, ...counts },
     ]);
     const { out } = await weir();
-    expect(out).toMatch(/^ +az1 +00112233445566bb .* 10 +7 +3 +7 +7 +3 +1 +5 +future 1, syntax 2$/m);
+    expect(out).toMatch(/^az1 +00112233445566bb .* 10 +7 +3 +7 +7 +3 +1 +5 +future 1, syntax 2$/m);
     expect(out).toContain('no part of the balance');
   });
 });

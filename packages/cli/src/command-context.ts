@@ -1,14 +1,42 @@
-import { SettingsError, WeirError } from '@weir/common/errors';
-import type { ValueType } from '@weir/common/setting-values';
+import type { Clock } from '@weir/common/clock';
+import { WeirError } from '@weir/common/errors';
+import type { Flags } from './flags.ts';
+import type { View } from './view.ts';
 
-/** What a command gets: its flags as given, the environment, and where to write. */
-export interface CommandContext {
-  flags: Readonly<Record<string, string | boolean | undefined>>;
-  env: Readonly<Record<string, string | undefined>>;
-  out: (text: string) => void;
+/** Everything outside that a command may touch, Redis apart. `main.ts` hands in the real one. */
+export interface World {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** To stdout. */
+  readonly out: (text: string) => void;
+  /** To stderr. */
+  readonly err: (text: string) => void;
+  /** Throws when the file cannot be read. */
+  readonly readFile: (path: string) => string;
+  readonly clock: Clock;
+  /** Aborted at SIGINT and SIGTERM: what goes on and on ends then, and soon. */
+  readonly stopping: AbortSignal;
+  /** The reader's, as `Intl` names it. */
+  readonly timeZone: string;
+  readonly terminal: Terminal;
 }
 
-/** A flag that cannot be used: exit 2. (The same value from the environment is bad configuration: exit 78.) */
+/** Where stdout goes. */
+export interface Terminal {
+  readonly isTty: boolean;
+  /** At this moment. */
+  readonly size: () => { columns: number; rows: number };
+}
+
+/** What a command gets. */
+export interface CommandContext extends World {
+  /** Of the command: `lag`, `sink add`. */
+  readonly name: string;
+  readonly flags: Flags;
+  readonly operands: readonly string[];
+  readonly view: View;
+}
+
+/** A flag or an operand that cannot be used: exit 2. (The same value from elsewhere is bad configuration: exit 78.) */
 export class UsageError extends WeirError {
   override readonly name = 'UsageError';
 
@@ -17,19 +45,7 @@ export class UsageError extends WeirError {
   }
 }
 
-/** A flag as its value, then the environment variable, then the default. Throws UsageError or SettingsError. */
-export function readFlag<T>(
-  { flags, env }: CommandContext,
-  flag: { key: string; flag: string; env?: string; type: ValueType<T>; default?: T },
-): T | undefined {
-  const given = flags[flag.key];
-  const fromEnv = flag.env === undefined ? undefined : env[flag.env];
-  const text = typeof given === 'string' ? given : fromEnv;
-  if (typeof given !== 'string' && !text) return flag.default;
-  const value = flag.type.schema.safeParse(text).data;
-  if (value !== undefined) return value;
-  const reason = `got ${JSON.stringify(flag.type.show(text ?? ''))}, expected ${flag.type.expected}`;
-  throw typeof given === 'string'
-    ? new UsageError(`${flag.flag}: ${reason}`)
-    : new SettingsError(`${flag.env}: ${reason}`);
+/** One line for stderr, whatever is in the message. */
+export function faultLine(command: string, { message }: WeirError): string {
+  return `weir ${command}: ${message.replace(/\s*[\r\n]+\s*/g, ' ')}\n`;
 }

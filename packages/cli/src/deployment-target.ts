@@ -4,7 +4,7 @@ import { SettingsError, WeirError } from '@weir/common/errors';
 import { openRedis, RedisFault, redisFault } from '@weir/common/redis';
 import { integer, keyPrefix, redisAddress, redisUrl } from '@weir/common/setting-values';
 import type { Redis } from 'ioredis';
-import { type CommandContext, readFlag } from './command-context.ts';
+import type { CommandContext } from './command-context.ts';
 
 /** Which deployment a command looks at, and the connection to it. Every fault becomes one line for the operator. */
 export interface DeploymentTarget {
@@ -16,35 +16,18 @@ export interface DeploymentTarget {
 const CONNECT_TIMEOUT_MS = 3_000;
 
 /** Connects, finds out the number of partitions, hands all to `use`, and closes the connection whatever happens. */
-export async function withDeployment(
-  context: CommandContext,
-  use: (target: DeploymentTarget) => Promise<void>,
-): Promise<void> {
-  const url = readFlag(context, {
-    key: 'redis',
-    flag: '--redis',
-    env: 'WEIR_REDIS',
-    type: redisUrl,
-    default: 'redis://127.0.0.1:6379',
-  })!;
-  const prefix = readFlag(context, {
-    key: 'prefix',
-    flag: '--prefix',
-    env: 'WEIR_PREFIX',
-    type: keyPrefix,
-    default: 'weir',
-  })!;
-  const wanted = readFlag(context, {
-    key: 'partitions',
-    flag: '--partitions',
-    env: 'WEIR_PARTITIONS',
-    type: integer(1, MAX_PARTITIONS),
-  });
+export async function withDeployment<T>(
+  { flags }: CommandContext,
+  use: (target: DeploymentTarget) => Promise<T>,
+): Promise<T> {
+  const url = flags.read('redis', redisUrl);
+  const prefix = flags.read('prefix', keyPrefix);
+  const wanted = flags.readOptional('partitions', integer(1, MAX_PARTITIONS));
   const redis = openRedis({ url, name: 'weir-cli', commandTimeoutMs: CONNECT_TIMEOUT_MS });
   try {
     await connect(redis);
     const partitions = choosePartitions(prefix, redisAddress(url), wanted, await readDeployment(redis, prefix));
-    await use({ redis, prefix, partitions });
+    return await use({ redis, prefix, partitions });
   } catch (error) {
     if (!(error instanceof RedisFault)) throw error;
     throw new WeirError(error.code, `Redis at ${redisAddress(url)}: ${reasonOf(error)}`, error.retryable, {

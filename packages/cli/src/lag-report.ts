@@ -1,47 +1,44 @@
 import { ownerOf } from '@weir/common/assignment';
+import { z } from 'zod';
 import { entryMs } from './entry-id.ts';
 import type { LineCount, PartitionState } from './partition-state.ts';
-import { formatAge, formatTable, orQuestion } from './table.ts';
+import { count, orUnknown, reportSchema, unixMs } from './report-schema.ts';
+import { formatTable, orQuestion } from './table.ts';
+import { formatAge } from './time-text.ts';
+import type { View } from './view.ts';
 
 /**
  * How far the aggregators are behind. Pure: from looks at the partitions to the report, and from that to text. What is
  * not known is null (a `?` in the table), never a zero that would calm somebody wrongly.
  */
-export interface PartitionLag {
-  partition: number;
-  /** The live aggregator that reads new entries of the partition; null when none is alive. */
-  owner: string | null;
-  /** Entries nobody was handed yet. */
-  lagEntries: number | null;
-  /** Lines received and not yet folded: undelivered and pending ones. */
-  lagEvents: number | null;
-  undeliveredEvents: number | null;
-  /** Age of the oldest entry that is not folded; 0 when all are. */
-  lagSeconds: number | null;
-  pendingEntries: number;
-  pendingEvents: number | null;
-  /** Since the oldest pending entry was last delivered; null when nothing is pending. */
-  oldestPendingIdleMs: number | null;
-  consumers: readonly { name: string; pendingEntries: number }[];
-}
+const lagFields = {
+  lagEntries: orUnknown(count).describe('stream entries that no consumer was handed yet'),
+  lagEvents: orUnknown(count).describe('lines received and not yet folded, undelivered and pending ones'),
+  undeliveredEvents: orUnknown(count).describe('of these, in entries that no consumer was handed yet'),
+  lagSeconds: orUnknown(count).describe('age of the oldest entry that is not folded; 0 when all are'),
+  pendingEntries: count.describe('entries handed out and not folded'),
+  pendingEvents: orUnknown(count).describe('lines in them'),
+  oldestPendingIdleMs: count
+    .nullable()
+    .describe('since the oldest pending entry was last delivered; null: nothing is pending'),
+};
 
-export interface LagReport {
-  version: 1;
-  command: 'lag';
-  prefix: string;
-  redisTimeMs: number;
-  partitions: readonly PartitionLag[];
-  totals: Pick<
-    PartitionLag,
-    | 'lagEntries'
-    | 'lagEvents'
-    | 'undeliveredEvents'
-    | 'lagSeconds'
-    | 'pendingEntries'
-    | 'pendingEvents'
-    | 'oldestPendingIdleMs'
-  >;
-}
+const partitionLagSchema = z.object({
+  partition: count,
+  owner: z.string().nullable().describe('the live aggregator that reads the partition; null: none is alive'),
+  ...lagFields,
+  consumers: z.array(z.object({ name: z.string(), pendingEntries: count })),
+});
+
+export const LAG_SCHEMA = reportSchema('lag', 1, 'How far the aggregators are behind, per partition.', {
+  prefix: z.string(),
+  redisTimeMs: unixMs.describe("Redis's clock, Unix milliseconds"),
+  partitions: z.array(partitionLagSchema),
+  totals: z.object(lagFields).describe('sums, where one unknown makes the sum unknown; of times the worst'),
+});
+
+export type PartitionLag = z.infer<typeof partitionLagSchema>;
+export type LagReport = z.infer<typeof LAG_SCHEMA>;
 
 /**
  * Undelivered entries as far as a look tells: a number, or `count` where only counting can. XINFO's own figure is the
@@ -95,14 +92,13 @@ export function partitionLag({ state, undelivered, pending }: LagMeasures, alive
     pendingEntries: state.pendingEntries,
     pendingEvents: pendingEvents ?? null,
     oldestPendingIdleMs: state.oldestPendingIdleMs ?? null,
-    consumers: state.consumers,
+    consumers: [...state.consumers],
   };
 }
 
-export function lagReport(prefix: string, redisTimeMs: number, partitions: readonly PartitionLag[]): LagReport {
+export function lagReport(prefix: string, redisTimeMs: number, partitions: PartitionLag[]): LagReport {
   return {
-    version: 1,
-    command: 'lag',
+    schema: 'weir.lag/1',
     prefix,
     redisTimeMs,
     partitions,
@@ -133,7 +129,7 @@ export function sum(values: readonly (number | null)[]): number | null {
   return total;
 }
 
-export function lagTable({ partitions, totals }: LagReport): string {
+export function lagTable({ partitions, totals }: LagReport, { paint }: Pick<View, 'paint'>): string {
   const header = [
     'partition',
     'lag entries',
@@ -157,5 +153,5 @@ export function lagTable({ partitions, totals }: LagReport): string {
     owner,
   ];
   const rows = partitions.map((lag) => row(String(lag.partition), lag, lag.owner ?? '-'));
-  return formatTable(header, [...rows, row('total', totals, '')]);
+  return formatTable(header, [...rows, row('total', totals, '')], { paint });
 }

@@ -1,6 +1,8 @@
-import type { RelayCountsReport, RelayTotals } from '@weir/common/relay-counts';
+import type { RelayCountsReport } from '@weir/common/relay-counts';
 import type { GroupCount } from '@weir/common/totals-codec';
+import { z } from 'zod';
 import type { PartitionBooks } from './partition-books.ts';
+import { count, orUnknown, reportSchema, unixMs } from './report-schema.ts';
 
 /**
  * The books: what relays appended against what became of it, in lines. Pure. Whether they balance is known exactly or
@@ -8,80 +10,91 @@ import type { PartitionBooks } from './partition-books.ts';
  */
 export const DEAD_REASONS = ['late', 'unreadable', 'too-many-windows', 'window-full'] as const;
 
-export interface Ledger {
-  /** Lines in the entries that relays appended. */
-  received: number;
-  counted: number;
-  duplicate: number;
-  /** Dead letters by reason, those that were dropped since included. */
-  dead: Readonly<Record<string, number>>;
-  /** Lines not folded yet, measured from the stream. Null: they changed faster than they could be read. */
-  waiting: number | null;
-  waitingEntries: number | null;
-  /** Pending entries that somebody deleted: their lines are lost. */
-  missingEntries: number | null;
-  /** Of the dead letters, lines that the bound of their stream has dropped. */
-  deadDropped: number;
-  /** Lines received of which the books tell nothing; below 0, lines told of that were never received. */
-  difference: number | null;
-  balanced: boolean | null;
-}
+const ledgerFields = {
+  received: count.describe('lines in the entries that relays appended'),
+  counted: count,
+  duplicate: count,
+  dead: z.record(z.string(), count).describe('dead letters by reason, those that were dropped since included'),
+  waiting: orUnknown(count).describe(
+    'lines not folded yet, measured from the stream; null: they changed faster than they could be read',
+  ),
+  waitingEntries: orUnknown(count),
+  missingEntries: orUnknown(count).describe('pending entries that somebody deleted: their lines are lost'),
+  deadDropped: count.describe('of the dead letters, lines that the bound of their stream has dropped'),
+  difference: orUnknown(z.number()).describe(
+    'lines received of which the books tell nothing; below 0, lines told of that were never received',
+  ),
+  balanced: orUnknown(z.boolean()),
+};
+const ledgerSchema = z.object(ledgerFields);
+const partitionLedgerSchema = z.object({ partition: count, ...ledgerFields });
 
-export interface PartitionLedger extends Ledger {
-  partition: number;
-}
+const windowLedgerSchema = z.object({
+  startSec: z.number().describe('Unix seconds'),
+  state: z
+    .enum(['open', 'sealed'])
+    .describe('sealed: events and users are its final totals; open: those published so far'),
+  partitions: count.describe('that hold a log of it'),
+  logBytes: count,
+  events: count.describe('of all groups'),
+  users: count.describe('of all groups; a user of two groups counts in both, as in the sinks'),
+  current: z.boolean().describe('whether these are all that was counted'),
+});
 
+const relayLedgerSchema = z
+  .object({
+    id: z.string(),
+    incarnation: z.string().describe('random, of that start'),
+    startedMs: unixMs,
+    lastMs: unixMs.describe('when it said this, Unix milliseconds'),
+    received: count,
+    accepted: count,
+    rejected: z.record(z.string(), count).describe('by reason'),
+    journaled: count,
+    appended: count,
+    appendedAgain: count,
+    abandoned: count,
+    journalGapBatches: count,
+    datagrams: count,
+    datagramsDropped: count,
+    kernelDrops: count,
+  })
+  .describe('a start of a relay; metrics, no part of the balance');
+
+export const LEDGER_SCHEMA = reportSchema('ledger', 1, 'The books, in lines.', {
+  prefix: z.string(),
+  redisTimeMs: unixMs.describe("Redis's clock, Unix milliseconds"),
+  partitions: z.array(partitionLedgerSchema),
+  totals: ledgerSchema,
+  windows: z.array(windowLedgerSchema).describe('the newest, newest first'),
+  openWindows: count,
+  finalRecords: count,
+  relays: z.array(relayLedgerSchema),
+});
+
+export type Ledger = z.infer<typeof ledgerSchema>;
+export type PartitionLedger = z.infer<typeof partitionLedgerSchema>;
 /** Of a sealed window its final totals, of an open one those published so far. */
-export interface WindowLedger {
-  startSec: number;
-  state: 'open' | 'sealed';
-  /** Partitions that hold a log of it. */
-  partitions: number;
-  logBytes: number;
-  /** Events and users of all groups; a user of two groups counts in both, as in the sinks. */
-  events: number;
-  users: number;
-  /** Whether these are all that was counted; false while something counted is not published yet. */
-  current: boolean;
-}
-
+export type WindowLedger = z.infer<typeof windowLedgerSchema>;
 /** A start of a relay. Metrics: what a relay that was killed counted in its last second is not here. */
-export interface RelayLedger extends RelayTotals {
-  id: string;
-  incarnation: string;
-  startedMs: number;
-  lastMs: number;
-}
-
-export interface LedgerReport {
-  version: 1;
-  command: 'ledger';
-  prefix: string;
-  redisTimeMs: number;
-  partitions: readonly PartitionLedger[];
-  totals: Ledger;
-  /** The newest of the windows, newest first. */
-  windows: readonly WindowLedger[];
-  openWindows: number;
-  finalRecords: number;
-  relays: readonly RelayLedger[];
-}
+export type RelayLedger = z.infer<typeof relayLedgerSchema>;
+export type LedgerReport = z.infer<typeof LEDGER_SCHEMA>;
 
 export function partitionLedger(partition: number, { counters, waiting }: PartitionBooks): PartitionLedger {
-  const count = (name: string) => counters.get(name) ?? 0;
+  const lines = (name: string) => counters.get(name) ?? 0;
   const dead: Record<string, number> = Object.fromEntries(DEAD_REASONS.map((reason) => [reason, 0]));
-  for (const [name, lines] of counters) if (name.startsWith('dead:')) dead[name.slice('dead:'.length)] = lines;
+  for (const [name, of] of counters) if (name.startsWith('dead:')) dead[name.slice('dead:'.length)] = of;
   return {
     partition,
     ...balance({
-      received: count('received'),
-      counted: count('counted'),
-      duplicate: count('duplicate'),
+      received: lines('received'),
+      counted: lines('counted'),
+      duplicate: lines('duplicate'),
       dead,
       waiting: waiting?.lines ?? null,
       waitingEntries: waiting?.entries ?? null,
       missingEntries: waiting?.missingEntries ?? null,
-      deadDropped: count('dead-dropped'),
+      deadDropped: lines('dead-dropped'),
     }),
   };
 }
@@ -148,7 +161,7 @@ export function windowLedger({ startSec, final, parts }: WindowLook): WindowLedg
 export function relayLedgers(reports: readonly RelayCountsReport[]): RelayLedger[] {
   return [...reports]
     .sort((a, b) => (a.id === b.id ? b.startedMs - a.startedMs : a.id < b.id ? -1 : 1))
-    .map(({ counts, ...of }) => ({ ...of, ...counts }));
+    .map(({ counts, ...of }) => ({ ...of, ...counts, rejected: { ...counts.rejected } }));
 }
 
 /** One line for the operator; undefined unless the books are known not to balance. */

@@ -1,34 +1,50 @@
 import { DEAD_REASONS, type Ledger, type LedgerReport, type RelayLedger, type WindowLedger } from './ledger-report.ts';
-import { formatAge, formatTable, orQuestion } from './table.ts';
+import type { Tone } from './paint.ts';
+import { type Cell, formatTable, orQuestion } from './table.ts';
+import { formatAge, formatTime } from './time-text.ts';
+import type { View } from './view.ts';
 
 /** The ledger for eyes: the books, what they come to in one sentence, then windows and relays. Pure. */
-export function ledgerTables(report: LedgerReport): string {
-  const sections = [booksTable(report), verdict(report.totals)];
-  if (report.windows.length > 0) sections.push('\n', windowsTable(report));
-  if (report.relays.length > 0) sections.push('\n', relaysTable(report));
+export type LedgerView = Pick<View, 'paint' | 'timeZone'>;
+
+export function ledgerTables(report: LedgerReport, view: LedgerView): string {
+  const sections = [booksTable(report, view), verdict(report.totals, view)];
+  if (report.windows.length > 0) sections.push('\n', windowsTable(report, view));
+  if (report.relays.length > 0) sections.push('\n', relaysTable(report, view));
   return sections.join('');
 }
 
-function booksTable({ partitions, totals }: LedgerReport): string {
+function booksTable({ partitions, totals }: LedgerReport, { paint }: LedgerView): string {
   // Reasons of a later version are shown as well.
   const others = Object.keys(totals.dead).filter((reason) => !(DEAD_REASONS as readonly string[]).includes(reason));
   const reasons = [...DEAD_REASONS, ...others];
   const header = ['partition', 'received', 'counted', 'duplicate', ...reasons, 'waiting', 'balanced', 'dead dropped'];
-  const row = (name: string, ledger: Ledger) => [
+  const row = (name: string, ledger: Ledger): Cell[] => [
     name,
     String(ledger.received),
     String(ledger.counted),
     String(ledger.duplicate),
     ...reasons.map((reason) => String(ledger.dead[reason] ?? 0)),
     orQuestion(ledger.waiting),
-    ledger.balanced === null ? '?' : ledger.balanced ? 'yes' : `no (${orQuestion(ledger.difference)})`,
+    { text: balancedText(ledger), tone: toneOf(ledger) },
     String(ledger.deadDropped),
   ];
   const rows = partitions.map((ledger) => row(String(ledger.partition), ledger));
-  return formatTable(header, [...rows, row('total', totals)]);
+  return formatTable(header, [...rows, row('total', totals)], { paint });
 }
 
-function verdict({ balanced, deadDropped, missingEntries }: Ledger): string {
+function balancedText({ balanced, difference }: Ledger): string {
+  if (balanced === null) return '?';
+  return balanced ? 'yes' : `no (${orQuestion(difference)})`;
+}
+
+function toneOf({ balanced }: Ledger): Tone {
+  if (balanced === null) return 'warning';
+  return balanced ? 'good' : 'bad';
+}
+
+function verdict(totals: Ledger, { paint }: LedgerView): string {
+  const { balanced, deadDropped, missingEntries } = totals;
   const sentences = [
     balanced === null
       ? 'whether the books balance is unknown: what waits changed faster than it could be read'
@@ -41,12 +57,13 @@ function verdict({ balanced, deadDropped, missingEntries }: Ledger): string {
   if (deadDropped > 0) {
     sentences.push(`WARNING: ${deadDropped} lines of dead letters were dropped, the oldest first (--max-dead-letters)`);
   }
-  return sentences.map((sentence) => `${sentence}\n`).join('');
+  const [first, ...others] = sentences;
+  return [paint(first!, toneOf(totals)), ...others].map((sentence) => `${sentence}\n`).join('');
 }
 
-function windowsTable({ windows, openWindows, finalRecords }: LedgerReport): string {
+function windowsTable({ windows, openWindows, finalRecords }: LedgerReport, { paint, timeZone }: LedgerView): string {
   const row = (window: WindowLedger) => [
-    new Date(window.startSec * 1_000).toISOString().replace('.000Z', 'Z'),
+    formatTime(window.startSec * 1_000, timeZone),
     window.state,
     String(window.partitions),
     String(window.logBytes),
@@ -56,10 +73,10 @@ function windowsTable({ windows, openWindows, finalRecords }: LedgerReport): str
   ];
   const header = ['window', 'state', 'partitions', 'log bytes', 'events', 'users', 'current'];
   const all = `${openWindows} windows with state, ${finalRecords} final records kept; the newest are shown\n`;
-  return formatTable(header, windows.map(row)) + all;
+  return formatTable(header, windows.map(row), { paint }) + all;
 }
 
-function relaysTable({ relays, redisTimeMs }: LedgerReport): string {
+function relaysTable({ relays, redisTimeMs }: LedgerReport, { paint }: LedgerView): string {
   const row = (relay: RelayLedger) => [
     relay.id,
     relay.incarnation,
@@ -90,7 +107,8 @@ function relaysTable({ relays, redisTimeMs }: LedgerReport): string {
     'kernel drops',
     'rejected by reason',
   ];
-  return `${formatTable(header, relays.map(row))}what relays counted since each start are metrics, no part of the balance\n`;
+  const table = formatTable(header, relays.map(row), { paint, left: ['relay', 'rejected by reason'] });
+  return `${table}what relays counted since each start are metrics, no part of the balance\n`;
 }
 
 function reasonsOf(rejected: Readonly<Record<string, number>>): string {

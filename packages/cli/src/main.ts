@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { systemClock } from '@weir/common/clock';
 import { runCli } from './cli.ts';
 
 // `weir lag | head` closes the pipe early: that is no fault of ours.
@@ -10,10 +11,30 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 
+/** Shells say so of whoever ended by Ctrl-C. */
+const EXIT_INTERRUPTED = 130;
+/** What goes on and on ends by itself when it is told to; what does not is cut. */
+const STOP_MS = 500;
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    stopping.abort();
+    setTimeout(() => process.exit(EXIT_INTERRUPTED), STOP_MS).unref();
+  });
+}
+
 process.exitCode = await runCli({
   argv: process.argv.slice(2),
   env: process.env,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  readFile: (path) => readFileSync(path, 'utf8'),
+  clock: systemClock,
+  stopping: stopping.signal,
+  timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  terminal: {
+    isTty: process.stdout.isTTY === true,
+    size: () => ({ columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 }),
+  },
   version,
 });

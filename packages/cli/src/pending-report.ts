@@ -1,47 +1,48 @@
 import { ownerOf } from '@weir/common/assignment';
+import { z } from 'zod';
 import { entryMs } from './entry-id.ts';
 import { ALIVE_MS, type Heartbeat } from './heartbeats.ts';
 import { sum } from './lag-report.ts';
 import type { LineCount, PendingEntry } from './partition-state.ts';
-import { formatAge, formatTable, orQuestion } from './table.ts';
+import { count, orUnknown, reportSchema, unixMs } from './report-schema.ts';
+import { formatTable, orQuestion } from './table.ts';
+import { formatAge } from './time-text.ts';
+import type { View } from './view.ts';
 
 /** Who holds entries it has not folded. Pure: from the list of pending entries to the report and its text. */
-export interface ConsumerPending {
-  partition: number;
-  consumer: string;
-  /** Its heartbeat is at most five seconds old. */
-  alive: boolean;
-  /** Age of its last heartbeat; null when it has none. */
-  heartbeatAgeMs: number | null;
-  /** The live aggregator that reads new entries of the partition; null when none is alive. */
-  owner: string | null;
-  entries: number;
-  /** Lines in them. */
-  events: number | null;
-  /** Entries that are gone from the stream: nobody can fold them any more. */
-  missingEntries: number | null;
-  oldestIdleMs: number;
-  maxDeliveries: number;
-  oldestEntryId: string;
-  oldestEntryAgeMs: number | null;
-}
-
-export interface PendingReport {
-  version: 1;
-  command: 'pending';
-  prefix: string;
-  redisTimeMs: number;
-  filters: PendingFilters;
-  consumers: readonly ConsumerPending[];
-  totals: { entries: number | null; events: number | null; missingEntries: number | null };
-}
+const consumerPendingSchema = z.object({
+  partition: count,
+  consumer: z.string(),
+  alive: z.boolean().describe('its heartbeat is at most five seconds old'),
+  heartbeatAgeMs: count.nullable().describe('age of its last heartbeat; null when it has none'),
+  owner: z.string().nullable().describe('the live aggregator that reads the partition; null: none is alive'),
+  entries: count,
+  events: orUnknown(count).describe('lines in them'),
+  missingEntries: orUnknown(count).describe('entries that are gone from the stream: nobody can fold them any more'),
+  oldestIdleMs: count.describe('since the one that idles longest was last delivered'),
+  maxDeliveries: count,
+  oldestEntryId: z.string(),
+  oldestEntryAgeMs: orUnknown(count),
+});
 
 /** Null: not filtered. */
-export interface PendingFilters {
-  minIdleMs: number | null;
-  minDeliveries: number | null;
-  consumer: string | null;
-}
+const filtersSchema = z.object({
+  minIdleMs: count.nullable(),
+  minDeliveries: count.nullable(),
+  consumer: z.string().nullable(),
+});
+
+export const PENDING_SCHEMA = reportSchema('pending', 1, 'Who holds entries it has not folded.', {
+  prefix: z.string(),
+  redisTimeMs: unixMs.describe("Redis's clock, Unix milliseconds"),
+  filters: filtersSchema.describe('what was asked for; null: not filtered'),
+  consumers: z.array(consumerPendingSchema),
+  totals: z.object({ entries: orUnknown(count), events: orUnknown(count), missingEntries: orUnknown(count) }),
+});
+
+export type ConsumerPending = z.infer<typeof consumerPendingSchema>;
+export type PendingFilters = z.infer<typeof filtersSchema>;
+export type PendingReport = z.infer<typeof PENDING_SCHEMA>;
 
 export function keepPending(entries: readonly PendingEntry[], filters: PendingFilters): PendingEntry[] {
   const { minIdleMs, minDeliveries, consumer } = filters;
@@ -98,12 +99,11 @@ export function pendingReport(
   prefix: string,
   redisTimeMs: number,
   filters: PendingFilters,
-  consumers: readonly ConsumerPending[],
+  consumers: ConsumerPending[],
   complete: boolean,
 ): PendingReport {
   return {
-    version: 1,
-    command: 'pending',
+    schema: 'weir.pending/1',
     prefix,
     redisTimeMs,
     filters,
@@ -116,7 +116,7 @@ export function pendingReport(
   };
 }
 
-export function pendingTable({ consumers, totals, filters }: PendingReport): string {
+export function pendingTable({ consumers, totals, filters }: PendingReport, { paint }: Pick<View, 'paint'>): string {
   if (consumers.length === 0 && totals.entries === 0) {
     const filtered = Object.values(filters).some((filter) => filter !== null);
     return filtered ? 'no pending entries match\n' : 'no pending entries\n';
@@ -148,5 +148,5 @@ export function pendingTable({ consumers, totals, filters }: PendingReport): str
   const total = ['total', '', '', '', orQuestion(totals.entries), orQuestion(totals.events), '', '', '', ''];
   const gone = totals.missingEntries ?? 0;
   const note = gone > 0 ? `${gone} pending entries are gone from the stream: nobody can fold them any more\n` : '';
-  return formatTable(header, [...rows, total]) + note;
+  return formatTable(header, [...rows, total], { paint, left: ['consumer', 'owner'] }) + note;
 }

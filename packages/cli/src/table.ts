@@ -1,36 +1,54 @@
-/** Plain text tables: every column right-aligned, two spaces between, no trailing ones. */
-export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [header, ...rows].map((cells) => cells.map(printable));
-  const widths = header.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
-  return lines
-    .map(
-      (cells) =>
-        `${widths
-          .map((width, column) => (cells[column] ?? '').padStart(width))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+import type { Paint, Tone } from './paint.ts';
+
+/** Plain text tables: every column right-aligned unless told, two spaces between, no trailing ones. Pure. */
+export type Cell = string | { text: string; tone: Tone | undefined };
+
+export interface TableOptions {
+  paint?: Paint;
+  /** Columns of text, by their headings: they begin at the same place instead of ending there. */
+  left?: readonly string[];
+}
+
+export function formatTable(
+  header: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  { paint = (text) => text, left = [] }: TableOptions = {},
+): string {
+  const lines = rows.map((cells) => header.map((_, column) => cellOf(cells[column] ?? '')));
+  const widths = header.map((name, column) =>
+    Math.max(...[name, ...lines.map((cells) => cells[column]!.text)].map((text) => [...text].length)),
+  );
+  const place = (text: string, column: number): [string, string] => {
+    const pad = ' '.repeat(widths[column]! - [...text].length);
+    return left.includes(header[column]!) ? ['', pad] : [pad, ''];
+  };
+  const line = (cells: readonly { text: string; tone: Tone | undefined }[]) => {
+    let [written, owed] = ['', ''];
+    cells.forEach(({ text, tone }, column) => {
+      const [before, after] = place(text, column);
+      owed += (column === 0 ? '' : '  ') + before;
+      if (text !== '') {
+        written += owed + paint(text, tone);
+        owed = '';
+      }
+      owed += after;
+    });
+    return `${written}\n`;
+  };
+  return [header.map((text) => ({ text, tone: 'faint' as const })), ...lines].map(line).join('');
+}
+
+function cellOf(cell: Cell): { text: string; tone: Tone | undefined } {
+  return typeof cell === 'string'
+    ? { text: printable(cell), tone: undefined }
+    : { ...cell, text: printable(cell.text) };
 }
 
 /** Names come from outside: none of them may move the cursor or break a line. */
-function printable(cell: string): string {
-  return cell.replace(/[\p{C}\u2028\u2029]/gu, '?');
+export function printable(text: string): string {
+  return text.replace(/[\p{C}\u2028\u2029]/gu, '?');
 }
 
 export function orQuestion(value: number | null): string {
   return value === null ? '?' : String(value);
-}
-
-/** A duration for eyes: `0s`, `0.2s`, `59.9s`, `3m07s`, `5h03m`, `12d04h`. */
-export function formatAge(ms: number): string {
-  if (ms === 0) return '0s';
-  if (ms < 59_950) return `${Math.max(0.1, ms / 1_000).toFixed(1)}s`;
-  const seconds = Math.round(ms / 1_000);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m${two(seconds % 60)}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)}h${two(minutes % 60)}m`;
-  const hours = Math.floor(minutes / 60);
-  return `${Math.floor(hours / 24)}d${two(hours % 24)}h`;
 }

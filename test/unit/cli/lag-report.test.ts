@@ -8,6 +8,7 @@ import {
   unfoldedEvents,
 } from '@weir/cli/lag-report';
 import type { PartitionState } from '@weir/cli/partition-state';
+import { PLAIN_VIEW } from '../../support/weir.ts';
 
 const state = (given: Partial<PartitionState> = {}): PartitionState => ({
   partition: 0,
@@ -151,6 +152,7 @@ describe('the report', () => {
   test('reads as a table', () => {
     const text = lagTable(
       lagReport('weir', 1, [lag({}), lag({ partition: 1, lagEntries: null, owner: null, oldestPendingIdleMs: null })]),
+      PLAIN_VIEW,
     );
     expect(text.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
       [

@@ -1,6 +1,7 @@
 import type { Heartbeat } from '@weir/cli/heartbeats';
 import type { PendingEntry } from '@weir/cli/partition-state';
 import { byConsumer, consumerPending, keepPending, pendingReport, pendingTable } from '@weir/cli/pending-report';
+import { PLAIN_VIEW } from '../../support/weir.ts';
 
 const entries: PendingEntry[] = [
   { id: '1000-0', consumer: 'b', idleMs: 60_000, deliveries: 1 },
@@ -60,7 +61,7 @@ describe('the table', () => {
   const row = consumerPending(0, 'a', entries.slice(1, 2), { lines: 7, missing: 0 }, heartbeats, 4_000);
 
   test('has a line per partition and consumer, and a total', () => {
-    const text = pendingTable(pendingReport('weir', 4_000, none, [row], true));
+    const text = pendingTable(pendingReport('weir', 4_000, none, [row], true), PLAIN_VIEW);
     expect(text.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
       [
         'partition',
@@ -82,14 +83,16 @@ describe('the table', () => {
 
   test('warns of entries nobody can fold any more', () => {
     const lost = { ...row, missingEntries: 2 };
-    expect(pendingTable(pendingReport('weir', 4_000, none, [lost], true))).toContain('2 pending entries are gone');
+    expect(pendingTable(pendingReport('weir', 4_000, none, [lost], true), PLAIN_VIEW)).toContain(
+      '2 pending entries are gone',
+    );
   });
 
   test('says plainly when there is nothing, and does not when it could not look everywhere', () => {
-    expect(pendingTable(pendingReport('weir', 0, none, [], true))).toBe('no pending entries\n');
-    expect(pendingTable(pendingReport('weir', 0, { ...none, consumer: 'x' }, [], true))).toBe(
+    expect(pendingTable(pendingReport('weir', 0, none, [], true), PLAIN_VIEW)).toBe('no pending entries\n');
+    expect(pendingTable(pendingReport('weir', 0, { ...none, consumer: 'x' }, [], true), PLAIN_VIEW)).toBe(
       'no pending entries match\n',
     );
-    expect(pendingTable(pendingReport('weir', 0, none, [], false))).toMatch(/total +\? +\?/);
+    expect(pendingTable(pendingReport('weir', 0, none, [], false), PLAIN_VIEW)).toMatch(/total +\? +\?/);
   });
 });

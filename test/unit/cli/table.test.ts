@@ -1,4 +1,4 @@
-import { formatAge, formatTable, orQuestion } from '@weir/cli/table';
+import { formatTable, orQuestion } from '@weir/cli/table';
 
 test('a table is right-aligned plain text without trailing spaces', () => {
   const text = formatTable(
@@ -17,18 +17,18 @@ test('a name from outside cannot break a line or move the cursor', () => {
   );
 });
 
-test.each([
-  [0, '0s'],
-  [1, '0.1s'],
-  [1_234, '1.2s'],
-  [59_949, '59.9s'],
-  [59_950, '1m00s'],
-  [187_000, '3m07s'],
-  [3_600_000, '1h00m'],
-  [18_180_000, '5h03m'],
-  [172_799_000, '47h59m'],
-  [1_051_200_000, '12d04h'],
-])('%d ms read as %s', (ms, text) => expect(formatAge(ms)).toBe(text));
+test('columns of text begin at one place, and colours take no width', () => {
+  const paint = (text: string, tone: string | undefined) => (tone ? `<${text}>` : text);
+  const text = formatTable(
+    ['n', 'name', 'state'],
+    [
+      ['1', 'a', { text: 'ok', tone: 'good' }],
+      ['10', 'long-name', { text: '', tone: 'bad' }],
+    ],
+    { paint, left: ['name'] },
+  );
+  expect(text).toBe(' <n>  <name>       <state>\n 1  a             <ok>\n10  long-name\n');
+});
 
 test('what is not known is a question mark, never a zero', () => {
   expect([orQuestion(null), orQuestion(0)]).toEqual(['?', '0']);

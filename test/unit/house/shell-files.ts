@@ -56,6 +56,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'aggregator/store/redis-partition-store.ts',
   'aggregator/store/sink-books.ts',
   'cli/cli.ts',
+  'cli/command-list.ts',
   'cli/commands/lag.ts',
   'cli/commands/ledger.ts',
   'cli/commands/pending.ts',
@@ -63,4 +64,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'cli/ledger-windows.ts',
   'cli/partition-books.ts',
   'cli/partition-state.ts',
+  'cli/published-schemas.ts',
+  'cli/reading-commands.ts',
+  'cli/run-command.ts',
 ]);
