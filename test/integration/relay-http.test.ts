@@ -161,6 +161,21 @@ describe('bad input', () => {
     expect(await write('/write', good)).toMatchObject({ status: 204 });
   });
 
+  test('a body that decodes to nothing, without end, is 413 too', async () => {
+    const emptyBlocks = Buffer.alloc(17 * 1024 * 1024 - 1).fill(Buffer.from([0x00, 0x00, 0x00, 0xff, 0xff]));
+    const body = Buffer.concat([gzipSync('').subarray(0, 10), emptyBlocks]);
+    const stream = new ReadableStream({
+      start(controller) {
+        for (let at = 0; at < body.length; at += 2 ** 20) controller.enqueue(body.subarray(at, at + 2 ** 20));
+        controller.close();
+      },
+    });
+    const headers = { 'content-encoding': 'gzip' };
+    const options = { method: 'POST', body: stream, duplex: 'half', headers } as RequestInit;
+    expect((await fetch(`http://${relay.http}/write`, options)).status).toBe(413);
+    expect(await relay.metric('weir_relay_inflight_bytes')).toBe(0);
+  });
+
   test('a body that cannot be decoded takes nothing', async () => {
     const gzip = { 'content-encoding': 'gzip' };
     expect(await write('/write', good, gzip)).toMatchObject({ status: 400 });
@@ -190,7 +205,7 @@ describe('bad input', () => {
 
   test('all of it was counted', async () => {
     expect(await relay.metric('weir_relay_lines_rejected_total{door="http",reason="too-long"}')).toBe(2);
-    expect(await relay.metric('weir_relay_writes_total{status="413"}')).toBe(3);
+    expect(await relay.metric('weir_relay_writes_total{status="413"}')).toBe(4);
     expect(relay.logs.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
   });
 });

@@ -1,15 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import type { Refusal } from './api/words.ts';
+import { BodyPieces } from './body-pieces.ts';
 
 /**
- * Reads the bodies of requests into memory, within bounds that hold for what they decode to: one for a single body, one
- * shared by all requests in hand. A body that goes beyond is not read on; the connection stays usable for the answer.
+ * Reads the bodies of requests into memory, within two bounds: one for a single body, as it comes and as it decodes, one for
+ * what all requests in hand decode to. A body that goes beyond is not read on; the connection stays usable for the
+ * answer.
  */
 export type BodyFault = 'too-large' | 'no-room' | 'bad-encoding' | 'bad-gzip' | 'cut-off';
 
 export interface BodiesOptions {
-  /** One body, decoded. */
+  /** One body, as it comes and decoded. */
   bodyLimitBytes: number;
   /** All bodies in hand together, decoded. */
   inflightBytes: number;
@@ -69,13 +71,14 @@ async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<B
 
 function collect(request: IncomingMessage, gzip: boolean, limits: BodyLimits): Promise<Buffer | BodyFault> {
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+    const pieces = new BodyPieces();
+    let comeBytes = 0;
     const gunzip = gzip ? createGunzip() : undefined;
     const source = gunzip ? request.pipe(gunzip) : request;
     const finish = (result: Buffer | BodyFault) => {
       source.off('data', onData);
       source.off('end', onEnd);
+      request.off('data', onCome);
       request.off('close', onClose);
       if (gunzip) {
         request.unpipe(gunzip);
@@ -85,16 +88,21 @@ function collect(request: IncomingMessage, gzip: boolean, limits: BodyLimits): P
       request.resume();
       resolve(result);
     };
-    const onData = (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > limits.maxBytes) finish('too-large');
-      else if (!limits.reserve(chunk.length)) finish('no-room');
-      else chunks.push(chunk);
+    // Much can decode to nothing, so what comes has the same bound.
+    const onCome = (chunk: Buffer) => {
+      comeBytes += chunk.length;
+      if (comeBytes > limits.maxBytes) finish('too-large');
     };
-    const onEnd = () => finish(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes));
+    const onData = (chunk: Buffer) => {
+      if (pieces.bytes + chunk.length > limits.maxBytes) finish('too-large');
+      else if (!limits.reserve(chunk.length)) finish('no-room');
+      else pieces.add(chunk);
+    };
+    const onEnd = () => finish(pieces.whole());
     const onClose = () => {
       if (!request.complete) finish('cut-off');
     };
+    if (gunzip) request.on('data', onCome);
     source.on('data', onData);
     source.on('end', onEnd);
     gunzip?.on('error', () => finish('bad-gzip'));

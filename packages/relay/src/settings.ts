@@ -120,7 +120,7 @@ export const RELAY_SETTINGS = defineSettings({
   bodyLimitBytes: setting({
     flag: 'body-limit <bytes>',
     env: 'WEIR_RELAY_BODY_LIMIT',
-    description: 'one HTTP body after decoding; beyond: 413',
+    description: 'one HTTP body, as it comes and decoded; beyond: 413',
     parse: byteSize({ minBytes: 1024, maxBytes: 2 ** 30 }),
     default: '32MiB',
   }),
