@@ -145,8 +145,8 @@ describe('own pending entries', () => {
     await a.readNew(1, 10);
     await redis.xdel(it.keys.stream, id);
     expect(await a.readOwnPending('0', 9)).toEqual([{ id, entry: undefined, readable: false }]);
-    await a.ackDeleted([]);
-    await a.ackDeleted([id]);
+    await a.ack([]);
+    await a.ack([id]);
     expect(await a.pendingByConsumer()).toEqual(new Map());
   });
 });

@@ -171,7 +171,7 @@ export class SimEntrySource implements EntrySource {
     );
   }
 
-  ackDeleted(ids: readonly string[]) {
+  ack(ids: readonly string[]) {
     return this.#call('xack', ({ stream }) => {
       for (const id of ids) stream.ack(id);
     });

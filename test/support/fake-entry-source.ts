@@ -1,13 +1,12 @@
 import type { EntrySource, IdlePage, ReadEntry } from '@weir/aggregator/entry-source';
 import type { StreamEntry } from '@weir/common/batch';
-import type { FakePartitionStore } from './fake-partition-store.ts';
 
 /**
- * A stream and its consumer group in memory, as one consumer sees it. Whether an entry is pending is shared with the
- * partition's fake store, which acks what it folds.
+ * A stream and its consumer group in memory, as one consumer sees it. What is pending may be shared with the partition's
+ * fake store, which acks what it folds.
  */
 export class FakeEntrySource implements EntrySource {
-  readonly #store: FakePartitionStore;
+  readonly #store: { readonly pending: Set<string> };
   readonly #consumer: string;
   readonly #stream: ReadEntry[] = [];
   readonly #held = new Map<string, { holder: string; deliveries: number; idleMs: number }>();
@@ -20,7 +19,7 @@ export class FakeEntrySource implements EntrySource {
   /** Called before every call, with its name: throw to make it fail. */
   before: (call: string) => void = () => undefined;
 
-  constructor(store: FakePartitionStore, consumer: string) {
+  constructor(store: { readonly pending: Set<string> }, consumer: string) {
     this.#store = store;
     this.#consumer = consumer;
   }
@@ -53,9 +52,9 @@ export class FakeEntrySource implements EntrySource {
     this.#call('ensureGroup');
   }
 
-  async readNew(count: number, _blockMs: number): Promise<ReadEntry[]> {
+  async readNew(count: number, blockMs?: number): Promise<ReadEntry[]> {
     this.#call('readNew');
-    if (this.#delivered === this.#stream.length) {
+    if (blockMs !== undefined && this.#delivered === this.#stream.length) {
       await new Promise<void>((resolve) => {
         this.#waiting = resolve;
       });
@@ -106,7 +105,7 @@ export class FakeEntrySource implements EntrySource {
     return this.verdict;
   }
 
-  async ackDeleted(ids: readonly string[]): Promise<void> {
+  async ack(ids: readonly string[]): Promise<void> {
     for (const id of ids) {
       this.acked.push(id);
       this.#store.pending.delete(id);

@@ -275,7 +275,7 @@ export class PartitionWorker implements Service {
     const deleted = entries.filter(({ entry }) => !entry).map(({ id }) => id);
     if (deleted.length > 0) {
       this.#raiseLost(deleted);
-      await this.#options.source.ackDeleted(deleted);
+      await this.#options.source.ack(deleted);
     }
     return entries.flatMap(({ entry, readable }) => (entry ? [{ entry, readable }] : []));
   }
