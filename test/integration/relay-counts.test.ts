@@ -68,8 +68,15 @@ test('a relay’s lines of both doors stand in Redis at its stop, by id and star
   expect(others).toEqual([]);
   expect(report).toMatchObject({ id: 'zone:one', incarnation: expect.stringMatching(/^[0-9a-f]{16}$/) });
   expect(report!.lastMs).toBeGreaterThanOrEqual(report!.startedMs);
-  expect(report!.counts).toMatchObject({ received: 5, accepted: 3, journaled: 3, appended: 3, appendedAgain: 0 });
-  expect(report!.counts.rejected).toEqual({ syntax: 1, 'other-line': 1 });
+  expect(report!.counts).toMatchObject({
+    received: 5,
+    accepted: 3,
+    others: 1,
+    journaled: 3,
+    appended: 3,
+    appendedAgain: 0,
+  });
+  expect(report!.counts.rejected).toEqual({ syntax: 1 });
 });
 
 test('the last report is complete, and keeps when the first one was made', async () => {
@@ -78,13 +85,13 @@ test('the last report is complete, and keeps when the first one was made', async
   const [first] = await eventually(async () => ((await reports()).length > 0 ? reports() : undefined), {
     what: 'a report',
   });
-  counts.countLines('http', 5, new Map([['future', 2]]));
-  counts.countLines('udp', 1, new Map([['future', 1]]));
+  counts.countLines('http', { accepted: 5, others: 0, byReason: new Map([['future', 2]]) });
+  counts.countLines('udp', { accepted: 1, others: 4, byReason: new Map([['future', 1]]) });
   await report.stop();
   const [last] = await reports();
   expect(last).toMatchObject({
     startedMs: first!.startedMs,
-    counts: { received: 9, accepted: 6, rejected: { future: 3 } },
+    counts: { received: 13, accepted: 6, others: 4, rejected: { future: 3 } },
   });
 });
 

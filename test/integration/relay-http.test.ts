@@ -118,7 +118,6 @@ describe('bad input', () => {
     ['a timestamp before 1970', line('u', ' -1'), 'past'],
     ['a timestamp that is none', line('u', ' tomorrow'), 'timestamp'],
     ['bytes that are no UTF-8', Buffer.from(line('\xff\xfe'), 'latin1'), 'invalid-utf8'],
-    ['a line that is no user event', 'cpu usage=1', 'other-line'],
     ['a line without value', 'event_type=a,product=b 5', 'missing-value'],
     ['a name that is too long', line('x'.repeat(257)), 'name-length'],
     ['random bytes', Buffer.from([0x00, 0xff, 0x80, 0x5c, 0x22]), 'control-character'],

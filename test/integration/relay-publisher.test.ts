@@ -28,7 +28,7 @@ beforeEach(async () => {
 
 async function startPublisher({ journalBytes = 1_000_000, drainMs = 3000, commandTimeoutMs = 5000 } = {}) {
   const counts = new RelayCounts({ observe: () => undefined });
-  const journal = new MemoryJournal({ maxBytes: journalBytes, partitions: PARTITIONS });
+  const journal = new MemoryJournal({ maxBytes: journalBytes });
   const redis = openRedis({ url: server.url, name: 'publisher under test', commandTimeoutMs });
   await connectRedis(redis, 5000);
   let lost = 0;
@@ -45,6 +45,7 @@ async function startPublisher({ journalBytes = 1_000_000, drainMs = 3000, comman
     batchBytes: 131_072,
     lingerMs: 1,
     drainMs,
+    otherBytes: 1_000_000,
     counts,
     onLostByRedis: () => lost++,
     logger: silentLogger,

@@ -2,7 +2,7 @@ import { partitionKeys } from '@weir/common/keys';
 import { partitionOf } from '@weir/common/partition';
 import { appendBatch, probe } from '@weir/relay/append-script';
 import type { JournalBatch } from '@weir/relay/journal';
-import { LineReader, type LinesRead } from '@weir/relay/lines';
+import { LineReader, type LinesRead, type LineTaker } from '@weir/relay/lines';
 import { Stamps } from '@weir/relay/stamps';
 import type { Redis } from 'ioredis';
 
@@ -48,7 +48,7 @@ export class BatchingRelay {
   async send(body: Buffer, batchLines: number, idempotencyKey?: string): Promise<LinesRead> {
     const { partitions } = this.#options;
     const lanes = Array.from({ length: partitions }, (): Line[] => []);
-    const read = this.#reader.read(body, 'ns', Date.now(), {
+    const events: LineTaker = {
       take: (source, start, end, { username }, number) => {
         const partition = partitionOf(username.bytes, username.start, username.end, partitions);
         lanes[partition]!.push({ bytes: Buffer.from(source.subarray(start, end)), number });
@@ -56,7 +56,8 @@ export class BatchingRelay {
       takeStamped: () => {
         throw new Error('a test sends timestamps: its oracle would not know the event');
       },
-    });
+    };
+    const read = this.#reader.read(body, 'ns', Date.now(), { events });
     for (const [partition, lines] of lanes.entries()) {
       for (let at = 0; at < lines.length; at += batchLines) {
         await this.#append(partition, lines.slice(at, at + batchLines), idempotencyKey);

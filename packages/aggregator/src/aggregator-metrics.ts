@@ -21,8 +21,14 @@ type CounterName =
   | 'sinkRejected'
   | 'shrunk'
   | 'sealed'
-  | 'rollbacks';
+  | 'rollbacks'
+  | 'otherLines'
+  | 'otherFailures'
+  | 'otherRefused';
 type GaugeName =
+  | 'otherWaiting'
+  | 'otherDropped'
+  | 'otherBytes'
   | 'heldPoints'
   | 'windowBytes'
   | 'partitions'
@@ -171,7 +177,36 @@ export function aggregatorMetrics(metrics: Metrics): AggregatorMetrics {
       name: 'weir_aggregator_final_records',
       help: 'Sealed windows whose final totals are still kept.',
     }),
+    ...otherLineMetrics(metrics),
     ...boundGauges(metrics),
+  };
+}
+
+/** Lines that are no user events, on their way through. */
+function otherLineMetrics(metrics: Metrics) {
+  const ofSink = (name: string, help: string) => ({
+    name: `weir_aggregator_other_${name}`,
+    help,
+    labelNames: ['sink'],
+  });
+  return {
+    otherLines: metrics.counter(ofSink('lines_written_total', 'Other lines that a sink confirmed.')),
+    otherRefused: metrics.counter(ofSink('lines_refused_total', 'Other lines a sink refuses for good.')),
+    otherFailures: metrics.counter({
+      name: 'weir_aggregator_other_failures_total',
+      help: 'Rounds of other lines that failed and are tried again.',
+      labelNames: ['sink', 'code'],
+    }),
+    otherWaiting: metrics.gauge(
+      ofSink('lines_waiting', 'Other lines the sink still has to get, in the partitions of this process.'),
+    ),
+    otherDropped: metrics.gauge(
+      ofSink('lines_dropped', 'Other lines dropped before the sink had them (--other-bytes of the relays); as above.'),
+    ),
+    otherBytes: metrics.gauge({
+      name: 'weir_aggregator_other_bytes',
+      help: 'Bytes of other lines in Redis, in the partitions of this process.',
+    }),
   };
 }
 

@@ -20,6 +20,7 @@ import { type AggregatorMetrics, aggregatorMetrics } from './aggregator-metrics.
 import { BoundsWatch } from './bounds-watch.ts';
 import { Membership } from './membership.ts';
 import { Observer } from './observer.ts';
+import { OtherLines } from './other-lines.ts';
 import { Partitions } from './partitions.ts';
 import { RelayReports } from './relay-reports.ts';
 import { holdsFlushes } from './rollback-hold.ts';
@@ -82,6 +83,7 @@ class Aggregator implements Service {
   readonly #observer: Observer;
   readonly #flushers: SinkFlushers;
   readonly #sealer: Sealer;
+  readonly #otherLines: OtherLines;
   readonly #partitions: Partitions;
   readonly #server: HttpServer | undefined;
   readonly #parts: ServiceGroup;
@@ -115,6 +117,7 @@ class Aggregator implements Service {
     this.#observer = new Observer({ ...shared, intervalMs: OBSERVE_EVERY_MS });
     this.#flushers = this.#buildFlushers(sinks, shared);
     this.#sealer = this.#buildSealer(shared);
+    this.#otherLines = this.#buildOtherLines(sinks);
     this.#partitions = this.#buildPartitions(stores);
     this.#server = this.#buildServer();
     this.#parts = new ServiceGroup([
@@ -126,6 +129,7 @@ class Aggregator implements Service {
       this.#observer,
       this.#flushers,
       this.#sealer,
+      this.#otherLines,
       this.#watch(),
       this.#watchBounds(),
       this.#partitions,
@@ -231,6 +235,23 @@ class Aggregator implements Service {
         sealed: () => this.#metrics.sealed.inc(),
         waiting: (windows) => this.#metrics.sealWaiting.set(windows),
       },
+    });
+  }
+
+  #buildOtherLines(sinks: readonly Sink[]): OtherLines {
+    const { prefix, partitions, claimIdleMs } = this.#settings;
+    return new OtherLines({
+      redis: this.#redis,
+      prefix,
+      partitions,
+      id: this.#id,
+      sinks,
+      membership: this.#membership,
+      claimIdleMs,
+      clock: this.#clock,
+      metrics: this.#metrics,
+      logger: this.#logger,
+      fail: this.#fail,
     });
   }
 

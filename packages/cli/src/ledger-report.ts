@@ -49,6 +49,7 @@ const relayLedgerSchema = z
     lastMs: unixMs.describe('when it said this, Unix milliseconds'),
     received: count,
     accepted: count,
+    others: count,
     rejected: z.record(z.string(), count).describe('by reason'),
     journaled: count,
     appended: count,

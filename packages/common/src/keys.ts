@@ -17,6 +17,9 @@
  *   weir:{3}:dirty             set      windows whose totals are not published at their version
  *   weir:{3}:published         hash     window → version of the published totals         (publish.lua)
  *   weir:{3}:stamp             string   changes with every change of `published`
+ *   weir:{3}:others            stream   batches of other lines, one entry each; a consumer group per sink, named like it
+ *   weir:{3}:other-relays      hash     as `relays`, for them                            (append.lua, probe.lua)
+ *   weir:{3}:other-counters    hash     lines and bytes appended, lines dropped          (append.lua)
  *   weir:{3}:totals:<window>   string   published totals                                 (totals-codec.ts)
  *   weir:deployment            hash     the settings all processes share
  *   weir:relays                hash     relay id → its last report
@@ -44,6 +47,9 @@ export interface PartitionKeys {
   readonly dirty: string;
   readonly published: string;
   readonly stamp: string;
+  readonly others: string;
+  readonly otherRelays: string;
+  readonly otherCounters: string;
   logChunk(windowStartSec: number, chunk: number): string;
   totals(windowStartSec: number): string;
 }
@@ -67,6 +73,9 @@ export function partitionKeys(prefix: string, partition: number): PartitionKeys 
     dirty: `${base}dirty`,
     published: `${base}published`,
     stamp: `${base}stamp`,
+    others: `${base}others`,
+    otherRelays: `${base}other-relays`,
+    otherCounters: `${base}other-counters`,
     logChunk: (windowStartSec, chunk) => `${base}log:${windowStartSec}:${chunk}`,
     totals: (windowStartSec) => `${base}totals:${windowStartSec}`,
   };

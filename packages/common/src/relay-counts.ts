@@ -19,7 +19,10 @@ export interface RelayCountsReport {
 /** In lines where nothing else is said. */
 export interface RelayTotals {
   received: number;
+  /** Events. */
   accepted: number;
+  /** Other lines, which pass through; none of the counts below is of them. */
+  others: number;
   /** By reason; reasons that never came are absent. */
   rejected: Readonly<Record<string, number>>;
   /** Put into the journal, as part of a batch. */
@@ -46,6 +49,7 @@ const schema = z.object({
   counts: z.object({
     received: count,
     accepted: count,
+    others: count.default(0),
     rejected: z.record(z.string(), count),
     journaled: count,
     appended: count,

@@ -20,13 +20,33 @@ export interface Appender {
   incarnation: string;
 }
 
+/** What a lane's batches are appended to. */
+export interface AppendTarget {
+  stream: string;
+  relays: string;
+  counters: string;
+  /** The stream's bound; absent where trimming alone keeps it short. */
+  maxBytes?: number;
+}
+
+export const eventTarget = ({ stream, relays, counters }: PartitionKeys): AppendTarget => ({
+  stream,
+  relays,
+  counters,
+});
+
+/** The stream of a partition's other lines. */
+export function otherTarget({ others, otherRelays, otherCounters }: PartitionKeys, maxBytes: number): AppendTarget {
+  return { stream: others, relays: otherRelays, counters: otherCounters, maxBytes };
+}
+
 /**
  * One call of append.lua. `afterGap` lets it leave out sequences that the relay can no longer send. Rejects with a
  * RedisFault; whether the batch was appended is then unknown.
  */
 export async function appendBatch(
   redis: Redis,
-  keys: PartitionKeys,
+  { stream, relays, counters, maxBytes }: AppendTarget,
   { relayId, incarnation }: Appender,
   batch: JournalBatch,
   afterGap: boolean,
@@ -35,13 +55,17 @@ export async function appendBatch(
   const identity = formatBatchIdentity({ relayId, incarnation, sequence });
   const fields: ScriptArgument[] = ['b', identity, 't', receivedMs, 'n', lineCount, 'd', lines];
   if (idempotencyKey !== undefined) fields.push('k', idempotencyKey, 'l', lineNumbers ?? '');
-  const args = [incarnation, sequence, afterGap ? 'gap' : 'next', lineCount, ...fields];
-  return asAnswer(await APPEND.run(redis, [keys.stream, keys.relays, keys.counters], args));
+  const args = [incarnation, sequence, afterGap ? 'gap' : 'next', lineCount, maxBytes ?? '', ...fields];
+  return asAnswer(await APPEND.run(redis, [stream, relays, counters], args));
 }
 
-/** Appends nothing; answers what the partition holds of this incarnation. See probe.lua. */
-export async function probe(redis: Redis, keys: PartitionKeys, { incarnation }: Appender): Promise<AppendAnswer> {
-  return asAnswer(await PROBE.run(redis, [keys.relays], [incarnation]));
+/** Appends nothing; answers what is held of this incarnation. See probe.lua. */
+export async function probe(
+  redis: Redis,
+  { relays }: Pick<AppendTarget, 'relays'>,
+  { incarnation }: Appender,
+): Promise<AppendAnswer> {
+  return asAnswer(await PROBE.run(redis, [relays], [incarnation]));
 }
 
 function asAnswer(reply: unknown): AppendAnswer {

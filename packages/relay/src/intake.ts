@@ -4,6 +4,7 @@ import type { Arrival, Lane } from './lane.ts';
 import { LineReader, type LinesRead } from './lines.ts';
 import { Receipt } from './receipt.ts';
 import { Router } from './router.ts';
+import { SeriesRouter } from './series-router.ts';
 import type { Stamps } from './stamps.ts';
 
 /**
@@ -11,7 +12,10 @@ import type { Stamps } from './stamps.ts';
  * not at all, so a client that is told to come again sends the same body again. Pure.
  */
 export interface IntakeOptions {
+  /** Of events, by partition. */
   lanes: readonly Lane[];
+  /** Of other lines; absent: they are rejected. */
+  otherLanes?: readonly Lane[] | undefined;
   journal: Journal;
   stamps: Stamps;
   /** The relay's clock, Unix milliseconds. */
@@ -28,18 +32,21 @@ export class Intake {
   readonly #options: IntakeOptions;
   readonly #reader: LineReader;
   readonly #router: Router;
+  readonly #seriesRouter: SeriesRouter | undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
     this.#reader = new LineReader(options.stamps);
     this.#router = new Router(options.lanes);
+    this.#seriesRouter = options.otherLanes && new SeriesRouter(options.otherLanes);
   }
 
   /** Whether a body of this size can be held. Timestamps that are added to its lines may take a little more. */
   hasRoom(bodyBytes: number): boolean {
-    const { journal, lanes } = this.#options;
+    const { journal, lanes, otherLanes = [] } = this.#options;
     let openBytes = 0;
     for (const lane of lanes) openBytes += lane.openBytes;
+    for (const lane of otherLanes) openBytes += lane.openBytes;
     return journal.hasRoom(bodyBytes, openBytes);
   }
 
@@ -59,7 +66,9 @@ export class Intake {
   #read(body: Buffer, precision: Precision, how: Partial<Arrival>): LinesRead {
     const nowMs = this.#options.nowMs();
     const monotonicMs = this.#options.monotonicMs();
-    this.#router.begin({ receivedMs: Math.floor(nowMs), monotonicMs, lineNumber: 0, ...how });
-    return this.#reader.read(body, precision, nowMs, this.#router);
+    const arrival = { receivedMs: Math.floor(nowMs), monotonicMs, lineNumber: 0, ...how };
+    this.#router.begin(arrival);
+    this.#seriesRouter?.begin(arrival);
+    return this.#reader.read(body, precision, nowMs, { events: this.#router, others: this.#seriesRouter });
   }
 }

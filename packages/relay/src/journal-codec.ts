@@ -15,7 +15,7 @@ import type { JournalBatch } from './journal.ts';
  *           4  length of the lines
  *           4  length of the line numbers
  *           2  length of the Idempotency-Key; ffff: none
- *           2  partition
+ *           2  number of the lane (lane-number.ts)
  *           4  number of lines
  *           6  sequence
  *           6  received, Unix milliseconds

@@ -1,7 +1,8 @@
 /**
  * What the relay holds between taking a line and being sure of it. Every closed batch goes in before it is appended to
  * Redis; a confirmed one stays as long as there is room, because Redis may lose what it confirmed and the relay then
- * sends it again. One that was never confirmed is never dropped. Sequences count per partition.
+ * sends it again. One that was never confirmed is never dropped. Sequences count per lane, and `partition` is the lane's
+ * number: a partition has a lane for its events and one for its other lines (lane-number.ts).
  */
 export interface JournalBatch {
   /** From 1, without a gap, per partition. */
@@ -70,20 +71,14 @@ interface Shelf {
 export class MemoryJournal implements Journal {
   readonly durable = false;
   readonly #maxBytes: number;
-  readonly #shelves: Shelf[];
+  /** By lane. */
+  readonly #shelves = new Map<number, Shelf>();
   #bytes = 0;
   #unconfirmedBytes = 0;
   #order = 0;
 
-  constructor({ maxBytes, partitions }: { maxBytes: number; partitions: number }) {
+  constructor({ maxBytes }: { maxBytes: number }) {
     this.#maxBytes = maxBytes;
-    this.#shelves = Array.from({ length: partitions }, () => ({
-      batches: [],
-      first: 0,
-      confirmed: 0,
-      next: 1,
-      orders: [],
-    }));
   }
 
   get bytes(): number {
@@ -99,7 +94,7 @@ export class MemoryJournal implements Journal {
   }
 
   append(partition: number, batch: JournalBatch): void {
-    const shelf = this.#shelves[partition]!;
+    const shelf = this.#shelf(partition);
     if (batch.sequence !== shelf.next) {
       throw new Error(`sequence ${batch.sequence} journaled where ${shelf.next} was due`);
     }
@@ -112,7 +107,7 @@ export class MemoryJournal implements Journal {
   }
 
   confirm(partition: number, sequence: number): void {
-    const shelf = this.#shelves[partition]!;
+    const shelf = this.#shelf(partition);
     const from = Math.min(shelf.confirmed, sequence);
     const to = Math.max(shelf.confirmed, sequence);
     const sign = sequence > shelf.confirmed ? -1 : 1;
@@ -129,7 +124,7 @@ export class MemoryJournal implements Journal {
   }
 
   read(partition: number, sequence: number): JournalBatch | undefined {
-    const shelf = this.#shelves[partition]!;
+    const shelf = this.#shelf(partition);
     return sequence < this.oldest(partition)
       ? undefined
       : shelf.batches[shelf.first + sequence - this.oldest(partition)];
@@ -137,7 +132,7 @@ export class MemoryJournal implements Journal {
 
   /** The first sequence that can still be read; 1 where nothing was ever appended. */
   oldest(partition: number): number {
-    const shelf = this.#shelves[partition]!;
+    const shelf = this.#shelf(partition);
     return shelf.next - (shelf.batches.length - shelf.first);
   }
 
@@ -155,16 +150,25 @@ export class MemoryJournal implements Journal {
 
   async close(): Promise<number> {
     let lines = 0;
-    for (const { batches, first, confirmed } of this.#shelves) {
+    for (const { batches, first, confirmed } of this.#shelves.values()) {
       for (let i = first; i < batches.length; i++) if (batches[i]!.sequence > confirmed) lines += batches[i]!.lineCount;
     }
     return lines;
   }
 
+  #shelf(lane: number): Shelf {
+    let shelf = this.#shelves.get(lane);
+    if (shelf === undefined) {
+      shelf = { batches: [], first: 0, confirmed: 0, next: 1, orders: [] };
+      this.#shelves.set(lane, shelf);
+    }
+    return shelf;
+  }
+
   #dropConfirmed(): void {
     while (this.#bytes > this.#maxBytes) {
       let oldest: Shelf | undefined;
-      for (const shelf of this.#shelves) {
+      for (const shelf of this.#shelves.values()) {
         const batch = shelf.batches[shelf.first];
         if (batch === undefined || batch.sequence > shelf.confirmed) continue;
         if (oldest === undefined || shelf.orders[shelf.first]! < oldest.orders[oldest.first]!) oldest = shelf;

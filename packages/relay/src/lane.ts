@@ -12,6 +12,7 @@ import type { Receipt } from './receipt.ts';
  * `failed`; nothing else moves it but lines and `secure`.
  */
 export interface LaneOptions {
+  /** As the journal numbers it: the partition, or that of its other lines (lane-number.ts). */
   partition: number;
   journal: LaneJournal;
   /** A batch is closed before it grows beyond this. Holds at least one line of the largest size. */

@@ -3,12 +3,12 @@ import { LINE, LineScanner, type Precision, type RejectReason } from '@weir/comm
 import type { Stamps } from './stamps.ts';
 
 /**
- * From the body of a request, or a datagram, to single lines: scans each, hands the accepted ones on with a timestamp
- * in nanoseconds, and notes why each of the others is rejected. A bad line never touches its neighbours. Pure and on
+ * From the body of a request, or a datagram, to single lines: scans each, hands user events and other lines on with a
+ * timestamp in nanoseconds, and notes why each of the rest is rejected. A bad line never touches its neighbours. Pure and on
  * the hot path: nothing is allocated for an accepted line.
  */
 export interface LineTaker {
-  /** source[start, end) is a user event and ends with its timestamp in nanoseconds. Names are in the scanner. */
+  /** source[start, end) ends with its timestamp in nanoseconds. Names are in the scanner. */
   take(source: Buffer, start: number, end: number, scanner: LineScanner, lineNumber: number): void;
   /** The same, but source[start, end) has no timestamp: it is this one. */
   takeStamped(
@@ -30,7 +30,10 @@ export interface Rejection {
 }
 
 export interface LinesRead {
+  /** User events. */
   accepted: number;
+  /** Other lines, which pass through. */
+  others: number;
   rejected: number;
   /** The first of them, at most MAX_REJECTIONS. */
   rejections: readonly Rejection[];
@@ -38,6 +41,13 @@ export interface LinesRead {
 }
 
 export const MAX_REJECTIONS = 20;
+
+/** Who takes which lines. */
+export interface LineTakers {
+  events: LineTaker;
+  /** Absent: other lines are rejected. */
+  others?: LineTaker | undefined;
+}
 
 const NEWLINE = 0x0a;
 const NOTHING: readonly Rejection[] = [];
@@ -47,6 +57,7 @@ export class LineReader {
   readonly #scanner = new LineScanner(MAX_LINE_BYTES);
   readonly #stamps: Stamps;
   #accepted = 0;
+  #others = 0;
   #rejected = 0;
   #rejections: Rejection[] | undefined;
   #byReason: Map<RejectReason, number> | undefined;
@@ -56,8 +67,9 @@ export class LineReader {
   }
 
   /** `nowMs`: the relay's clock, Unix milliseconds. */
-  read(body: Buffer, precision: Precision, nowMs: number, taker: LineTaker): LinesRead {
+  read(body: Buffer, precision: Precision, nowMs: number, { events, others }: LineTakers): LinesRead {
     this.#accepted = 0;
+    this.#others = 0;
     this.#rejected = 0;
     this.#rejections = undefined;
     this.#byReason = undefined;
@@ -74,18 +86,21 @@ export class LineReader {
         if (!scanner.hasTimestamp) {
           this.#stamps.next(nowMs);
           const { sec, nanos } = this.#stamps;
-          taker.takeStamped(body, scanner.contentStart, scanner.fieldsEnd, sec, nanos, scanner, lineNumber);
+          events.takeStamped(body, scanner.contentStart, scanner.fieldsEnd, sec, nanos, scanner, lineNumber);
           this.#accepted++;
         } else if (scanner.timestampSec * 1000 + scanner.timestampNanos / 1e6 > latestMs) {
           this.#reject(lineNumber, 'future', `the timestamp is more than ${MAX_FUTURE_MS / 60_000} minutes ahead`);
         } else if (asIs) {
-          taker.take(body, scanner.contentStart, scanner.timestampEnd, scanner, lineNumber);
+          events.take(body, scanner.contentStart, scanner.timestampEnd, scanner, lineNumber);
           this.#accepted++;
         } else {
           const { contentStart, fieldsEnd, timestampSec, timestampNanos } = scanner;
-          taker.takeStamped(body, contentStart, fieldsEnd, timestampSec, timestampNanos, scanner, lineNumber);
+          events.takeStamped(body, contentStart, fieldsEnd, timestampSec, timestampNanos, scanner, lineNumber);
           this.#accepted++;
         }
+      } else if (kind === LINE.other && others !== undefined) {
+        this.#takeOther(body, nowMs, others, asIs, lineNumber);
+        this.#others++;
       } else if (kind === LINE.other) {
         this.#reject(lineNumber, 'other-line', 'no user event: it has no event_type, product and text value');
       } else if (kind === LINE.rejected) {
@@ -95,10 +110,30 @@ export class LineReader {
     }
     return {
       accepted: this.#accepted,
+      others: this.#others,
       rejected: this.#rejected,
       rejections: this.#rejections ?? NOTHING,
       byReason: this.#byReason ?? NO_REASONS,
     };
+  }
+
+  /** Any time that InfluxDB stores is right for an other line; it is none of our windows'. */
+  #takeOther(body: Buffer, nowMs: number, others: LineTaker, asIs: boolean, lineNumber: number): void {
+    const scanner = this.#scanner;
+    const { contentStart, fieldsEnd, timestampEnd } = scanner;
+    if (!scanner.hasTimestamp) {
+      this.#stamps.next(nowMs);
+      const { sec, nanos } = this.#stamps;
+      others.takeStamped(body, contentStart, fieldsEnd, sec, nanos, scanner, lineNumber);
+    } else if (asIs) {
+      others.take(body, contentStart, timestampEnd, scanner, lineNumber);
+    } else if (scanner.timestampNegative) {
+      const line = Buffer.concat([body.subarray(0, fieldsEnd), Buffer.from(` ${beforeEpoch(scanner)}`)]);
+      others.take(line, contentStart, line.length, scanner, lineNumber);
+    } else {
+      const { timestampSec, timestampNanos } = scanner;
+      others.takeStamped(body, contentStart, fieldsEnd, timestampSec, timestampNanos, scanner, lineNumber);
+    }
   }
 
   #reject(line: number, reason: RejectReason, detail: string): void {
@@ -108,4 +143,9 @@ export class LineReader {
     this.#byReason ??= new Map();
     this.#byReason.set(reason, (this.#byReason.get(reason) ?? 0) + 1);
   }
+}
+
+/** In nanoseconds. */
+function beforeEpoch({ timestampSec, timestampNanos }: LineScanner): string {
+  return `-${BigInt(timestampSec) * 1_000_000_000n + BigInt(timestampNanos)}`;
 }

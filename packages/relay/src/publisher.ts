@@ -4,16 +4,18 @@ import type { Logger } from '@weir/common/logger';
 import { passingFault } from '@weir/common/redis';
 import type { Service } from '@weir/common/service';
 import type { Redis } from 'ioredis';
-import { type Appender, appendBatch, probe } from './append-script.ts';
+import { type Appender, appendBatch, eventTarget, otherTarget, probe } from './append-script.ts';
 import { backoffMs } from './backoff.ts';
 import type { Recovered } from './disk-journal.ts';
 import type { Journal } from './journal.ts';
 import { Lane, type LaneOptions } from './lane.ts';
+import { laneNumber, lanePlace } from './lane-number.ts';
 import { LaneRunner } from './lane-runner.ts';
 import type { RelayCounts } from './relay-metrics.ts';
 
 /**
- * Brings what the doors took to Redis: one lane per partition, all on one connection. Guarantees that a receipt settles
+ * Brings what the doors took to Redis: per partition one lane for events and one for other lines, all on one connection.
+ * Guarantees that a receipt settles
  * only after Redis confirmed the batch or the journal was synced, that no batch is appended twice, and that what Redis
  * lost is sent again as far as the journal reaches. What earlier starts left in the journal has lanes of its own, which
  * take no lines. Owns its connection, so that nothing it sent runs later than it believes.
@@ -31,6 +33,8 @@ export interface PublisherOptions {
   lingerMs: number;
   /** How long `stop` goes on appending what is left. */
   drainMs: number;
+  /** What the streams of other lines may hold, all partitions together. */
+  otherBytes: number;
   counts: RelayCounts;
   /** Redis has lost data. May be called once per partition. */
   onLostByRedis: () => void;
@@ -50,17 +54,25 @@ const CARE_EVERY_MS = 1_000;
 
 type LaneAbout = Pick<LaneOptions, 'partition' | 'journal' | 'probeEveryMs' | 'recovered'> & { appender: Appender };
 
-interface RecoveredLane {
+interface RunningLane {
   lane: Lane;
   runner: LaneRunner;
+  /** It carries other lines. */
+  others: boolean;
+}
+
+interface RecoveredLane extends RunningLane {
   /** Whether the journal has anything left of it. */
   held: () => boolean;
 }
 
 export class Publisher implements Service {
+  /** Of events, by partition. */
   readonly lanes: readonly Lane[];
+  /** Of other lines, by partition. */
+  readonly otherLanes: readonly Lane[];
   readonly #options: PublisherOptions;
-  readonly #runners: LaneRunner[] = [];
+  readonly #own: readonly RunningLane[];
   readonly #recovered: RecoveredLane[];
   #securing: NodeJS.Timeout | undefined;
   #caredAtMs = 0;
@@ -69,11 +81,14 @@ export class Publisher implements Service {
   constructor(options: PublisherOptions) {
     this.#options = options;
     const { partitions, appender, journal, recovered } = options;
-    this.lanes = Array.from({ length: partitions }, (_, partition) => {
-      const { lane, runner } = this.#addLane({ partition, journal, appender, probeEveryMs: PROBE_EVERY_MS });
-      this.#runners.push(runner);
-      return lane;
-    });
+    const ownLanes = (others: boolean): RunningLane[] =>
+      Array.from({ length: partitions }, (_, i) => {
+        const partition = laneNumber({ partition: i, others });
+        return this.#addLane({ partition, journal, appender, probeEveryMs: PROBE_EVERY_MS });
+      });
+    this.#own = [...ownLanes(false), ...ownLanes(true)];
+    this.lanes = this.#own.slice(0, partitions).map(({ lane }) => lane);
+    this.otherLanes = this.#own.slice(partitions).map(({ lane }) => lane);
     const parts = recovered.flatMap((part) =>
       [...part.lastSequences].map(([partition, lastSequence]) => ({ part, partition, lastSequence })),
     );
@@ -83,8 +98,10 @@ export class Publisher implements Service {
       return { ...this.#addLane({ ...about, appender: part.head }), held: () => part.holds(partition) };
     });
     options.redis.on('close', () => {
-      for (const lane of this.#allLanes) lane.disconnected();
-      for (const runner of this.#allRunners) runner.wake();
+      for (const { lane, runner } of this.#all) {
+        lane.disconnected();
+        runner.wake();
+      }
     });
   }
 
@@ -96,22 +113,22 @@ export class Publisher implements Service {
   /** Redis is there, and takes batches from now on. */
   async start(): Promise<void> {
     this.startJournal();
-    for (const runner of this.#allRunners) runner.start();
+    for (const { runner } of this.#all) runner.start();
   }
 
   /** Appends what is left, as long as it may, and closes the connection. Inputs are closed by now. */
   async stop(): Promise<void> {
     const { clock, drainMs, logger, redis, counts, journal } = this.#options;
     const deadlineMs = clock.monotonicMs() + drainMs;
-    for (const lane of this.lanes) lane.drain();
+    for (const { lane } of this.#own) lane.drain();
     while (!this.empty && clock.monotonicMs() < deadlineMs) {
-      for (const runner of this.#allRunners) runner.wake();
+      for (const { runner } of this.#all) runner.wake();
       await clock.sleep(DRAIN_LOOK_MS);
     }
     redis.disconnect();
-    await Promise.all(this.#allRunners.map((runner) => runner.stop()));
+    await Promise.all(this.#all.map(({ runner }) => runner.stop()));
     clearInterval(this.#securing);
-    for (const lane of this.lanes) lane.shelve(clock.monotonicMs());
+    for (const { lane } of this.#own) lane.shelve(clock.monotonicMs());
     const empty = this.empty;
     const lines = await journal.close();
     counts.linesAbandoned += lines;
@@ -126,23 +143,29 @@ export class Publisher implements Service {
 
   /** The journal was synced. */
   synced(): void {
-    for (const lane of this.lanes) lane.synced();
+    for (const { lane } of this.#own) lane.synced();
   }
 
   /** Redis does not take what we have, as far as the last calls tell. */
   get away(): boolean {
-    return this.#options.redis.status !== 'ready' || this.lanes.some((lane) => lane.failing);
+    return this.#options.redis.status !== 'ready' || this.#own.some(({ lane }) => lane.failing);
   }
 
   /** Redis holds everything that this and earlier starts took, as far as anybody knows. */
   get empty(): boolean {
-    return this.#allLanes.every((lane) => lane.empty);
+    return this.#all.every(({ lane }) => lane.empty);
   }
 
-  /** Every line received before this moment is in Redis (its clock, ms); undefined while a partition never answered. */
+  /** The same of events alone: windows wait for them, and for nothing else. */
+  get eventsDrained(): boolean {
+    return this.#all.every(({ lane, others }) => others || lane.empty);
+  }
+
+  /** Every event received before this moment is in Redis (its clock, ms); undefined while a partition never answered. */
   get drainedMs(): number | undefined {
     let drainedMs = Number.POSITIVE_INFINITY;
-    for (const lane of this.#allLanes) {
+    for (const { lane, others } of this.#all) {
+      if (others) continue;
       const laneMs = lane.drainedMs;
       if (laneMs === undefined) return undefined;
       drainedMs = Math.min(drainedMs, laneMs);
@@ -150,24 +173,21 @@ export class Publisher implements Service {
     return drainedMs;
   }
 
-  /** When the first line that Redis is not known to hold was received, Unix ms; Infinity: it holds all of them. */
+  /** When the first event that Redis is not known to hold was received, Unix ms; Infinity: it holds all of them. */
   get owedSinceMs(): number {
-    return this.#allLanes.reduce((least, lane) => Math.min(least, lane.owedSinceMs), Number.POSITIVE_INFINITY);
+    const owed = this.#all.map(({ lane, others }) => (others ? Number.POSITIVE_INFINITY : lane.owedSinceMs));
+    return Math.min(...owed);
   }
 
-  get #allLanes(): readonly Lane[] {
-    return this.#recovered.length === 0 ? this.lanes : [...this.lanes, ...this.#recovered.map(({ lane }) => lane)];
-  }
-
-  get #allRunners(): readonly LaneRunner[] {
-    return [...this.#runners, ...this.#recovered.map(({ runner }) => runner)];
+  get #all(): readonly RunningLane[] {
+    return [...this.#own, ...this.#recovered];
   }
 
   #secure(): void {
     const { clock, journal } = this.#options;
     const nowMs = clock.monotonicMs();
     let wanted = false;
-    for (const lane of this.lanes) wanted = lane.secure(nowMs) || wanted;
+    for (const { lane } of this.#own) wanted = lane.secure(nowMs) || wanted;
     if (wanted) journal.requestSync();
     if (nowMs - this.#caredAtMs < CARE_EVERY_MS) return;
     this.#caredAtMs = nowMs;
@@ -184,10 +204,14 @@ export class Publisher implements Service {
     }
   }
 
-  #addLane(about: LaneAbout): { lane: Lane; runner: LaneRunner } {
-    const { batchBytes, lingerMs, random, clock, counts, prefix, redis, logger } = this.#options;
-    const { partition, appender } = about;
+  #addLane(about: LaneAbout): RunningLane {
+    const { batchBytes, lingerMs, random, clock, prefix, partitions, otherBytes, redis, logger } = this.#options;
+    const { partition, others } = lanePlace(about.partition);
+    const { appender } = about;
     const keys = partitionKeys(prefix, partition);
+    const target = others ? otherTarget(keys, Math.ceil(otherBytes / partitions)) : eventTarget(keys);
+    const { appendSeconds } = this.#options.counts;
+    const counts = others ? this.#options.counts.others : this.#options.counts;
     const lane: Lane = new Lane({
       ...about,
       batchBytes,
@@ -206,12 +230,12 @@ export class Publisher implements Service {
           counts.linesAppendedAgain += lineCount;
         },
         lostByRedis: (batches) => {
-          logger.error({ partition, batches }, 'Redis has lost data: sending it again');
+          logger.error({ partition, others, batches }, 'Redis has lost data: sending it again');
           this.#options.onLostByRedis();
         },
         gap: (batches) => {
           counts.gapBatches += batches;
-          logger.error({ partition, batches }, 'Redis has lost data that the journal no longer holds');
+          logger.error({ partition, others, batches }, 'Redis has lost data that the journal no longer holds');
         },
       },
     });
@@ -219,16 +243,16 @@ export class Publisher implements Service {
       lane,
       clock,
       call: async (step) => {
-        if (step.kind === 'probe') return probe(redis, keys, appender);
+        if (step.kind === 'probe') return probe(redis, target, appender);
         const sentMs = clock.monotonicMs();
-        const answer = await appendBatch(redis, keys, appender, step.batch, step.afterGap);
-        counts.appendSeconds.observe((clock.monotonicMs() - sentMs) / 1_000);
+        const answer = await appendBatch(redis, target, appender, step.batch, step.afterGap);
+        appendSeconds.observe((clock.monotonicMs() - sentMs) / 1_000);
         this.#takenAgain();
         return answer;
       },
       onFailure: (error) => this.#onFailure(error),
     });
-    return { lane, runner };
+    return { lane, runner, others };
   }
 
   #takenAgain(): void {

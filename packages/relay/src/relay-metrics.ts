@@ -2,6 +2,7 @@ import type { RejectReason } from '@weir/common/line-protocol';
 import { Metrics } from '@weir/common/metrics';
 import type { RelayTotals } from '@weir/common/relay-counts';
 import type { JournalCounts } from './disk-journal.ts';
+import type { LinesRead } from './lines.ts';
 
 /**
  * What the relay counts. Plain numbers on the way of a line or datagram; they reach the exported counters only when
@@ -23,21 +24,30 @@ interface Observed {
 }
 
 class DoorCounts {
+  /** Events. */
   accepted = 0;
+  /** Other lines. */
+  others = 0;
   readonly rejected = new Map<RejectReason, number>();
 }
 
-export class RelayCounts {
-  readonly doors: Readonly<Record<Door, DoorCounts>> = { http: new DoorCounts(), udp: new DoorCounts() };
-  /** Answers to writes, by status. */
-  readonly answers = new Map<number, number>();
-  readonly appendFailures = new Map<string, number>();
+/** What became of lines in lanes of one kind. */
+class LaneCounts {
   batchesAppended = 0;
   batchesAppendedAgain = 0;
   linesJournaled = 0;
   linesAppended = 0;
   linesAppendedAgain = 0;
   gapBatches = 0;
+}
+
+/** What is said of lanes is of those of events; `others` of those of other lines. */
+export class RelayCounts extends LaneCounts {
+  readonly others = new LaneCounts();
+  readonly doors: Readonly<Record<Door, DoorCounts>> = { http: new DoorCounts(), udp: new DoorCounts() };
+  /** Answers to writes, by status. */
+  readonly answers = new Map<number, number>();
+  readonly appendFailures = new Map<string, number>();
   linesAbandoned = 0;
   datagrams = 0;
   datagramsDropped = 0;
@@ -47,6 +57,7 @@ export class RelayCounts {
   readonly journal: JournalCounts;
 
   constructor(appendSeconds: Observed, syncSeconds: Observed = appendSeconds) {
+    super();
     this.appendSeconds = appendSeconds;
     this.journal = {
       syncs: 0,
@@ -59,26 +70,29 @@ export class RelayCounts {
     };
   }
 
-  countLines(door: Door, accepted: number, rejected: ReadonlyMap<RejectReason, number>): void {
+  countLines(door: Door, { accepted, others, byReason }: Pick<LinesRead, 'accepted' | 'others' | 'byReason'>): void {
     const counts = this.doors[door];
     counts.accepted += accepted;
-    for (const [reason, lines] of rejected) counts.rejected.set(reason, (counts.rejected.get(reason) ?? 0) + lines);
+    counts.others += others;
+    for (const [reason, lines] of byReason) counts.rejected.set(reason, (counts.rejected.get(reason) ?? 0) + lines);
   }
 
   /** For the ledger: both doors together. */
   get totals(): RelayTotals {
     const rejected = new Map<RejectReason, number>();
-    let [accepted, refused] = [0, 0];
+    let [accepted, others, refused] = [0, 0, 0];
     for (const door of DOORS) {
       accepted += this.doors[door].accepted;
+      others += this.doors[door].others;
       for (const [reason, lines] of this.doors[door].rejected) {
         refused += lines;
         rejected.set(reason, (rejected.get(reason) ?? 0) + lines);
       }
     }
     return {
-      received: accepted + refused,
+      received: accepted + others + refused,
       accepted,
+      others,
       rejected: Object.fromEntries(rejected),
       journaled: this.linesJournaled,
       appended: this.linesAppended,
@@ -140,12 +154,17 @@ export class RelayMetrics extends Metrics {
     const { doors, answers, appendFailures } = this.counts;
     const received = this.counter({
       name: 'weir_relay_lines_received_total',
-      help: 'Lines that came in, blank ones and comments apart: accepted and rejected.',
+      help: 'Lines that came in, blank ones and comments apart: events, other lines and rejected ones.',
       labelNames: ['door'],
     });
     const accepted = this.counter({
       name: 'weir_relay_lines_accepted_total',
       help: 'Lines that are user events within the limits.',
+      labelNames: ['door'],
+    });
+    const others = this.counter({
+      name: 'weir_relay_other_lines_accepted_total',
+      help: 'Lines that are no user events and pass through to the sinks.',
       labelNames: ['door'],
     });
     const rejected = this.counter({
@@ -159,6 +178,13 @@ export class RelayMetrics extends Metrics {
         (lines) => {
           received.inc({ door }, lines);
           accepted.inc({ door }, lines);
+        },
+      );
+      this.#follow(
+        () => doors[door].others,
+        (lines) => {
+          received.inc({ door }, lines);
+          others.inc({ door }, lines);
         },
       );
       this.#followEach(doors[door].rejected, (reason, lines) => {
@@ -186,9 +212,12 @@ export class RelayMetrics extends Metrics {
     const totals: [string, string, () => number][] = [
       ['batches_appended', 'Batches that Redis confirmed.', () => counts.batchesAppended],
       ['batches_appended_again', 'Of these, batches that Redis had lost.', () => counts.batchesAppendedAgain],
-      ['lines_journaled', 'Accepted lines put into the journal.', () => counts.linesJournaled],
-      ['lines_appended', 'Lines that Redis confirmed.', () => counts.linesAppended],
-      ['lines_appended_again', 'Of these, lines that Redis had lost.', () => counts.linesAppendedAgain],
+      ['lines_journaled', 'Accepted events put into the journal.', () => counts.linesJournaled],
+      ['lines_appended', 'Events that Redis confirmed.', () => counts.linesAppended],
+      ['lines_appended_again', 'Of these, events that Redis had lost.', () => counts.linesAppendedAgain],
+      ['other_lines_appended', 'Other lines that Redis confirmed.', () => counts.others.linesAppended],
+      ['other_lines_appended_again', 'Of these, lines that Redis had lost.', () => counts.others.linesAppendedAgain],
+      ['other_gap_batches', 'As journal_gap_batches, of other lines.', () => counts.others.gapBatches],
       ['journal_gap_batches', 'Batches that Redis lost and the journal no longer held.', () => counts.gapBatches],
       ['journal_syncs', 'Syncs of the journal.', () => journal.syncs],
       ['journal_write_failures', 'Attempts to write or sync the journal that failed.', () => journal.writeFailures],

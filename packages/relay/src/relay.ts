@@ -96,7 +96,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
       logger: log,
     });
   const recovered: Recovered[] = diskJournal?.recover() ?? [];
-  const journal: Journal = diskJournal ?? new MemoryJournal({ maxBytes: settings.journalMemoryBytes, partitions });
+  const journal: Journal = diskJournal ?? new MemoryJournal({ maxBytes: settings.journalMemoryBytes });
   const publisher: Publisher = new Publisher({
     redis: appendRedis,
     prefix,
@@ -109,6 +109,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     batchBytes: settings.batchBytes,
     lingerMs: settings.lingerMs,
     drainMs: drainMs * LANES_DRAIN_SHARE,
+    otherBytes: settings.otherBytes,
     counts,
     onLostByRedis: () => admission.agreeAgain(),
     logger: log,
@@ -123,7 +124,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     drainedMs: () => publisher.drainedMs,
     owedSinceMs: () => publisher.owedSinceMs,
     // What is only in memory is lost with it: nobody needs to wait for that.
-    drained: () => !journal.durable || publisher.empty,
+    drained: () => !journal.durable || publisher.eventsDrained,
     fail,
     logger: log,
     stopping,
@@ -155,6 +156,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
   });
   const intake = new Intake({
     lanes: publisher.lanes,
+    otherLanes: settings.otherLines === 'on' ? publisher.otherLanes : undefined,
     journal,
     stamps: new Stamps(Number.parseInt(incarnation.slice(0, 8), 16) % STAMP_DIGITS),
     nowMs: () => time.nowMs(),
@@ -212,8 +214,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
               counts.datagramsDropped++;
               return;
             }
-            const { accepted, byReason } = intake.takeUnattended(datagram);
-            counts.countLines('udp', accepted, byReason);
+            counts.countLines('udp', intake.takeUnattended(datagram));
           },
           onKernelDrops: (datagrams) => {
             counts.kernelDrops += datagrams;

@@ -3,7 +3,7 @@ import { partitionOf } from '@weir/common/partition';
 import type { Arrival, Lane } from './lane.ts';
 import type { LineTaker } from './lines.ts';
 
-/** Puts each accepted line into the lane of its user's partition. Pure, called once per line. */
+/** Puts each event into the lane of its user's partition. Pure, called once per line. */
 export class Router implements LineTaker {
   readonly #lanes: readonly Lane[];
   #arrival: Arrival = { receivedMs: 0, monotonicMs: 0, lineNumber: 0 };

@@ -82,6 +82,20 @@ export const RELAY_SETTINGS = defineSettings({
     parse: byteSize({ minBytes: 2 * MAX_LINE_BYTES, maxBytes: MAX_BATCH_BYTES }),
     default: '512KiB',
   }),
+  otherLines: setting({
+    flag: 'other-lines <on|off>',
+    env: 'WEIR_RELAY_OTHER_LINES',
+    description: 'lines that are no user events pass through to every sink; off: they are rejected',
+    parse: oneOf('on', 'off'),
+    default: 'on',
+  }),
+  otherBytes: setting({
+    flag: 'other-bytes <bytes>',
+    env: 'WEIR_RELAY_OTHER_BYTES',
+    description: 'other lines kept in Redis for sinks that are away; beyond: the oldest are dropped and counted',
+    parse: byteSize({ minBytes: MAX_BATCH_BYTES }),
+    default: '256MiB',
+  }),
   journal: setting({
     flag: 'journal <disk|off>',
     env: 'WEIR_RELAY_JOURNAL',

@@ -54,8 +54,8 @@ export class WriteDoor {
     if (late !== undefined) return words.refused({ status: 503, message: late });
 
     const taken = intake.take(body, precision, idempotencyKey);
-    counts.countLines('http', taken.accepted, taken.byReason);
-    if (taken.accepted > 0 && !(await this.#inTime(taken.confirmed))) {
+    counts.countLines('http', taken);
+    if (taken.accepted + taken.others > 0 && !(await this.#inTime(taken.confirmed))) {
       return words.refused({ status: 503, message: 'not durable in time: send the same lines again' });
     }
     return taken.rejected > 0 ? words.partial(taken) : WRITTEN;

@@ -1,4 +1,4 @@
-import { partitionOf } from '@weir/common/partition';
+import { partitionOf, partitionOfSeries } from '@weir/common/partition';
 import fc from 'fast-check';
 
 function partition(username: string, partitions: number): number {
@@ -58,5 +58,42 @@ describe('the partition of a username', () => {
 
   test('is 0 where there is only one', () => {
     expect(partition('anybody', 1)).toBe(0);
+  });
+});
+
+describe('the partition of a series', () => {
+  const of = (series: string, partitions = 1_000_000) => {
+    const bytes = Buffer.from(`?${series} v=1`);
+    return partitionOfSeries(bytes, 1, bytes.length - 4, partitions);
+  };
+
+  // Never to be changed, as those above.
+  test.each([
+    ['cpu', 715_281],
+    ['cpu,host=a', 204_017],
+    ['cpu,host=a,region=eu', 948_400],
+    ['my\\ cpu,host=a\\,b', 177_123],
+  ])('of %j among 1000000 is %d, for ever', (series, expected) => {
+    expect(of(series)).toBe(expected);
+  });
+
+  test('is the same in whatever order its tags stand', () => {
+    const tag = fc.stringMatching(/^[a-z]{1,5}=([a-z]|\\[, =]){1,5}$/);
+    fc.assert(
+      fc.property(fc.array(tag, { maxLength: 6 }), fc.integer({ min: 1, max: 1024 }), (tags, count) => {
+        const [there, back] = [tags, tags.toReversed()].map((order) => of(['m', ...order].join(','), count));
+        expect(there).toBe(back);
+      }),
+    );
+  });
+
+  test('tells the measurement from a tag', () => {
+    expect(of('a,b=c')).not.toBe(of('b=c,a'));
+  });
+
+  test.each([8, 16])('spreads hosts evenly over %d', (partitions) => {
+    const loads = new Array<number>(partitions).fill(0);
+    for (let i = 0; i < 40_000; i++) loads[of(`cpu,dc=eu,host=web-${i}`, partitions)]!++;
+    for (const load of loads) expect(Math.abs(load - 40_000 / partitions)).toBeLessThan(4_000 / partitions);
   });
 });

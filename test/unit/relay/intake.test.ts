@@ -7,7 +7,7 @@ import { Stamps } from '@weir/relay/stamps';
 const PARTITIONS = 4;
 
 function build(maxBytes = 1_000_000) {
-  const journal = new MemoryJournal({ maxBytes, partitions: PARTITIONS });
+  const journal = new MemoryJournal({ maxBytes });
   const nothing = () => undefined;
   const lanes = Array.from(
     { length: PARTITIONS },

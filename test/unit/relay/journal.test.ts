@@ -9,7 +9,7 @@ const batch = (sequence: number, bytes = 1000): JournalBatch => ({
 });
 
 test('a batch can be read again until there is no room, the oldest confirmed one goes first', () => {
-  const journal = new MemoryJournal({ maxBytes: 4 * 1256, partitions: 2 });
+  const journal = new MemoryJournal({ maxBytes: 4 * 1256 });
   journal.append(0, batch(1));
   journal.append(1, batch(1));
   journal.append(0, batch(2));
@@ -27,7 +27,7 @@ test('a batch can be read again until there is no room, the oldest confirmed one
 });
 
 test('what is not confirmed is never dropped: there is no room for more instead', () => {
-  const journal = new MemoryJournal({ maxBytes: 3000, partitions: 1 });
+  const journal = new MemoryJournal({ maxBytes: 3000 });
   expect(journal.hasRoom(3000, 0)).toBe(true);
   journal.append(0, batch(1));
   journal.append(0, batch(2));
@@ -40,7 +40,7 @@ test('what is not confirmed is never dropped: there is no room for more instead'
 });
 
 test('what Redis lost again counts as unconfirmed again', () => {
-  const journal = new MemoryJournal({ maxBytes: 3000, partitions: 1 });
+  const journal = new MemoryJournal({ maxBytes: 3000 });
   journal.append(0, batch(1));
   journal.append(0, batch(2));
   journal.confirm(0, 2);
@@ -51,7 +51,7 @@ test('what Redis lost again counts as unconfirmed again', () => {
 });
 
 test('a sequence cannot be left out', () => {
-  const journal = new MemoryJournal({ maxBytes: 3000, partitions: 1 });
+  const journal = new MemoryJournal({ maxBytes: 3000 });
   expect(() => journal.append(0, batch(2))).toThrow('sequence 2 journaled where 1 was due');
 });
 
@@ -68,7 +68,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 test('its books balance through any appends, confirmations and rollbacks', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-      const journal = new MemoryJournal({ maxBytes: 10_000, partitions: 3 });
+      const journal = new MemoryJournal({ maxBytes: 10_000 });
       const shelves = [0, 1, 2].map(() => ({ last: 0, confirmed: 0 }));
       for (const each of steps) {
         const shelf = shelves[each.partition]!;

@@ -35,7 +35,7 @@ class PartitionModel {
 const line = Buffer.from('event_type=a,product=b value=u 5');
 
 function build({ journalBytes = 1_000_000, batchBytes = 300, lingerMs = 2 } = {}) {
-  const journal = new MemoryJournal({ maxBytes: journalBytes, partitions: 1 });
+  const journal = new MemoryJournal({ maxBytes: journalBytes });
   const seen = { work: 0, journaled: [] as number[], confirmed: 0, again: 0, lost: 0, gap: 0 };
   const lane = new Lane({
     partition: 0,

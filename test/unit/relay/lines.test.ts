@@ -27,7 +27,7 @@ class Notebook implements LineTaker {
 
 function read(body: string | Buffer, precision: Precision = 'ns') {
   const notebook = new Notebook();
-  const result = new LineReader(new Stamps(7)).read(Buffer.from(body), precision, NOW_MS, notebook);
+  const result = new LineReader(new Stamps(7)).read(Buffer.from(body), precision, NOW_MS, { events: notebook });
   return { ...result, lines: notebook.lines };
 }
 
@@ -62,6 +62,7 @@ test('bad lines are rejected one by one, with number and reason, and their neigh
   const body = [good, 'half,a li', '', good, 'cpu usage=1', 'event_type=a,product=b value=u\0', good].join('\n');
   expect(read(body)).toEqual({
     accepted: 3,
+    others: 0,
     rejected: 3,
     rejections: [
       { line: 2, reason: 'syntax', detail: expect.any(String) },
@@ -104,6 +105,50 @@ test('one huge line is one rejected line', () => {
 
 test('what one body brought is forgotten at the next', () => {
   const reader = new LineReader(new Stamps(7));
-  reader.read(Buffer.from('bad'), 'ns', NOW_MS, new Notebook());
-  expect(reader.read(Buffer.from(good), 'ns', NOW_MS, new Notebook())).toMatchObject({ accepted: 1, rejected: 0 });
+  reader.read(Buffer.from('bad'), 'ns', NOW_MS, { events: new Notebook() });
+  expect(reader.read(Buffer.from(good), 'ns', NOW_MS, { events: new Notebook() })).toMatchObject({
+    accepted: 1,
+    rejected: 0,
+  });
+});
+
+describe('other lines', () => {
+  function readBoth(body: string, precision: Precision = 'ns') {
+    const [events, others] = [new Notebook(), new Notebook()];
+    const result = new LineReader(new Stamps(7)).read(Buffer.from(body), precision, NOW_MS, { events, others });
+    return { ...result, events: events.lines, otherLines: others.lines };
+  }
+
+  test('go their own way, and are no events', () => {
+    expect(readBoth(`cpu,host=a usage=1i,name="x y" 17\n${good}\nbad\n  mem free=2 18  `)).toMatchObject({
+      accepted: 1,
+      others: 2,
+      rejected: 1,
+      events: [`2: ${good}`],
+      otherLines: ['1: cpu,host=a usage=1i,name="x y" 17', '4: mem free=2 18'],
+    });
+  });
+
+  test('get the present where they say no time, each its own', () => {
+    expect(readBoth('cpu usage=1\ncpu usage=1').otherLines).toEqual([
+      '1: cpu usage=1 1478507534.415000007',
+      '2: cpu usage=1 1478507534.415001007',
+    ]);
+  });
+
+  test.each<[Precision, string, string]>([
+    ['ns', '-17', '-17'],
+    ['ns', '9223372036854775806', '9223372036854775806'],
+    ['ms', '1478507534415', '1478507534.415000000'],
+    ['ms', '-1', '-1000000'],
+    ['u', '-1000001', '-1000001000'],
+    ['h', '-1', '-3600000000000'],
+    ['s', '9223372036', '9223372036.000000000'],
+  ])('in %s may be of any time, and %s is %s nanoseconds', (precision, timestamp, expected) => {
+    expect(readBoth(`cpu usage=1 ${timestamp}`, precision)).toMatchObject({
+      others: 1,
+      rejected: 0,
+      otherLines: [`1: cpu usage=1 ${expected}`],
+    });
+  });
 });

@@ -9,8 +9,8 @@ async function samples(metrics: RelayMetrics): Promise<Map<string, number>> {
 
 test('what was counted is there at the next scrape, once', async () => {
   const metrics = new RelayMetrics();
-  metrics.counts.countLines('http', 5, new Map([['syntax', 2]]));
-  metrics.counts.countLines('udp', 1, new Map());
+  metrics.counts.countLines('http', { accepted: 5, others: 0, byReason: new Map([['syntax', 2]]) });
+  metrics.counts.countLines('udp', { accepted: 1, others: 3, byReason: new Map() });
   metrics.counts.countAnswer(204);
   metrics.counts.countAppendFailure('redis-oom');
   metrics.counts.gapBatches += 3;
@@ -19,7 +19,8 @@ test('what was counted is there at the next scrape, once', async () => {
     ['weir_relay_lines_received_total{door="http"}', 7],
     ['weir_relay_lines_accepted_total{door="http"}', 5],
     ['weir_relay_lines_rejected_total{door="http",reason="syntax"}', 2],
-    ['weir_relay_lines_received_total{door="udp"}', 1],
+    ['weir_relay_lines_received_total{door="udp"}', 4],
+    ['weir_relay_other_lines_accepted_total{door="udp"}', 3],
     ['weir_relay_writes_total{status="204"}', 1],
     ['weir_relay_append_failures_total{code="redis-oom"}', 1],
     ['weir_relay_journal_gap_batches_total', 3],

@@ -68,9 +68,9 @@ function retryAfter(status: number): Record<string, string> {
 }
 
 /** No byte of the lines themselves is in it: it goes into a header, and into clients' logs. */
-function partialMessage({ accepted, rejected, rejections }: LinesRead): string {
+function partialMessage({ accepted, others, rejected, rejections }: LinesRead): string {
   const shown = rejections.map(({ line, reason, detail }: Rejection) => `line ${line}: ${reason}: ${detail}`);
   const more = rejected - rejections.length;
   if (more > 0) shown.push(`and ${more} more`);
-  return `partial write: ${rejected} of ${accepted + rejected} lines rejected: ${shown.join('; ')} dropped=${rejected}`;
+  return `partial write: ${rejected} of ${accepted + others + rejected} lines rejected: ${shown.join('; ')} dropped=${rejected}`;
 }

@@ -1,7 +1,8 @@
 import { V1_WORDS, V2_WORDS } from '@weir/relay/api/words';
 
 const read = {
-  accepted: 3,
+  accepted: 2,
+  others: 1,
   rejected: 2,
   rejections: [
     { line: 2, reason: 'syntax' as const, detail: 'a tag has no value' },
@@ -29,7 +30,7 @@ test('rejected lines are told in the words of 2.x', () => {
 });
 
 test('lines beyond the first are counted', () => {
-  const { body } = V1_WORDS.partial({ ...read, accepted: 0, rejected: 100 });
+  const { body } = V1_WORDS.partial({ ...read, accepted: 0, others: 0, rejected: 100 });
   expect(body).toMatchObject({
     error: expect.stringMatching(/^partial write: 100 of 100 .*; and 98 more dropped=100$/),
   });
