@@ -1,4 +1,4 @@
-import { finalsKey, partitionKeys, sinkWindowKey } from '@weir/common/keys';
+import { finalsKey, partitionKeys, refusedKeys, sinkWindowKey } from '@weir/common/keys';
 import { bareLine } from '../../scripts/demo/made-up-events.ts';
 import { send } from '../support/client.ts';
 import { eventually, eventuallyHolds } from '../support/eventually.ts';
@@ -201,9 +201,7 @@ test('a sink that refuses points for good: the others are written, it is counted
   const logs = region.aggregators.flatMap((daemon) => daemon.logs);
   expect(logs.find(({ msg }) => msg.startsWith('the sink refuses some points'))).toMatchObject({
     sink: 'az2',
-    refused: [
-      { point: { measurement: 'unique_user_event', product: 'web' }, reason: expect.stringContaining('partial') },
-    ],
+    refused: [{ line: expect.stringMatching(`^${bad}`), reason: expect.stringContaining('partial') }],
   });
   const shown = await Promise.all(region.aggregators.map(async (daemon) => (await daemon.get('/readyz')).text()));
   expect(shown.join()).toMatch(/az2: well, refused \d+ points for good/);
@@ -211,6 +209,46 @@ test('a sink that refuses points for good: the others are written, it is counted
   // Sealed, and the cause removed: the point is tried once more when the window is settled.
   await proxy.heal();
   await region.untilPoints(oracle.points(), 30_000);
+});
+
+test('what a sink refuses for good is kept, each point once, however often it is tried', async () => {
+  const region = await behindProxy(['--lateness', '3s', '--final-keep', '2s']);
+  const oracle = new Oracle();
+  const bad = 'cumulative_user_event,event_type=http-5xx,product=web ';
+  proxy.behave('write', { kind: 'refuse-lines', refuses: (line) => line.startsWith(bad) });
+  await correct(region, oracle);
+  await untilConfirmed(region);
+  // Each value of a point is a point of its own.
+  await correct(region, oracle);
+  const { letters } = refusedKeys(region.name);
+  const kept = async () => (await region.client.xrange(letters, '-', '+')).map(([, fields]) => fields);
+  const last = oracle.points().filter((line) => line.startsWith(bad));
+  expect(last).toHaveLength(2);
+  await eventuallyHolds(
+    async () => {
+      expect((await kept()).map((fields) => fields[5])).toEqual(expect.arrayContaining(last));
+      expect(await region.client.zcard(finalsKey(region.name))).toBe(0);
+      const settled = 'weir_aggregator_sink_windows_settled_total{sink="az2"}';
+      expect(await region.aggregatorMetric(settled)).toBeGreaterThanOrEqual(2);
+    },
+    { timeoutMs: 30_000, what: 'the windows to be flushed, settled, checked and done with' },
+  );
+  const all = await kept();
+  const lines = all.map((fields) => fields[5]);
+  expect(new Set(lines).size).toBe(lines.length);
+  expect(lines.length).toBeLessThanOrEqual(4);
+  expect(all[0]).toEqual(
+    expect.arrayContaining(['sink', 'az2', 'kind', 'totals', expect.stringMatching(/^partial write/)]),
+  );
+  expect(await region.aggregatorMetric('weir_aggregator_refused_total{sink="az2",kind="totals"}')).toBe(lines.length);
+  // It was tried when the windows were settled, and when they were looked at again.
+  const tries = await region.aggregatorMetric('weir_aggregator_sink_points_rejected_total{sink="az2"}');
+  expect(tries).toBeGreaterThanOrEqual(lines.length + 4);
+  const shown = 'weir_aggregator_refused_letters';
+  await eventuallyHolds(
+    async () => expect(await region.aggregatorMetric(shown)).toBe(lines.length * region.aggregators.length),
+    { what: 'the letters to be shown by every aggregator' },
+  );
 });
 
 test('a sink that is away while windows are sealed gets them from their final records when it is back', async () => {

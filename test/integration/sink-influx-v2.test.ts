@@ -122,7 +122,7 @@ describe('writing to an InfluxDB 2.x sink', () => {
       return json(422, { code: 'unprocessable entity', message })(request, response);
     });
     await expect(openSink(url).write(MINUTE, POINTS)).resolves.toEqual({
-      rejected: [{ point: POINTS[1], reason: message }],
+      rejected: [{ point: POINTS[1], line: expect.stringMatching(/^unique_user_event,/), reason: message }],
     });
   });
 

@@ -104,6 +104,7 @@ export class WindowLife {
       windowSec,
       alive: () => membership.incarnations,
       epoch: () => commands.losses,
+      refused: { add: async () => undefined },
       events: { wrote: () => undefined, shrunk: () => undefined, rejected: () => undefined },
     });
     return new Flusher({

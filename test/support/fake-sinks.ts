@@ -2,7 +2,9 @@ import { pointName } from '@weir/aggregator/flush-plan';
 import type { Version } from '@weir/aggregator/log-codec';
 import type { LinesResult, RejectedPoint, Sink, SinkPoint, SinkWindow, WriteResult } from '@weir/aggregator/sinks/sink';
 import type { FinalStore, FinalsView } from '@weir/aggregator/store/final-store';
+import type { Refusal, RefusalKind } from '@weir/aggregator/store/refused-store';
 import type { SinkBooks, WindowBooks, WriteIntent } from '@weir/aggregator/store/sink-books';
+import { encodeTotals } from '@weir/common/line-encode';
 
 /** A sink in memory: a test sees every write, says what it holds, and makes reads and writes fail. */
 export class FakeSink implements Sink {
@@ -35,7 +37,7 @@ export class FakeSink implements Sink {
     this.writes.push({ startSec, points });
     const rejected: RejectedPoint[] = [];
     for (const point of points) {
-      if (this.refuses(point)) rejected.push({ point, reason: 'refused' });
+      if (this.refuses(point)) rejected.push({ point, line: encodeTotals(point, startSec), reason: 'refused' });
       else this.put(startSec, point);
     }
     this.afterWrite(startSec);
@@ -188,6 +190,18 @@ export class FakeBooks implements SinkBooks {
   #step(step: string): void {
     this.before(step);
     this.log.push(step);
+  }
+}
+
+/** What is said to be refused, as often as it is said. */
+export class FakeRefused {
+  readonly added: { sink: string; kind: RefusalKind; line: string; reason: string }[] = [];
+  /** Called before letters are taken: throw to fail. */
+  before: () => void = () => undefined;
+
+  async add(sink: string, kind: RefusalKind, refusals: readonly Refusal[]): Promise<void> {
+    this.before();
+    this.added.push(...refusals.map(({ line, reason }) => ({ sink, kind, line, reason })));
   }
 }
 

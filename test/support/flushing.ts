@@ -8,7 +8,7 @@ import { encodeFinal } from '@weir/common/final-codec';
 import { silentLogger } from '@weir/common/logger';
 import { FakeClock } from './fake-clock.ts';
 import { FakePartitionStore } from './fake-partition-store.ts';
-import { FakeBooks, FakeFinalStore, FakeSink } from './fake-sinks.ts';
+import { FakeBooks, FakeFinalStore, FakeRefused, FakeSink } from './fake-sinks.ts';
 
 export const WINDOW = 1_478_507_520;
 export const NOW = 1_478_507_600_000;
@@ -31,6 +31,7 @@ export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeS
     sink,
     books,
     held,
+    refused: new FakeRefused(),
     windowSec: 60,
     clock,
     alive: () => [],

@@ -20,6 +20,9 @@ type CounterName =
   | 'sinkPoints'
   | 'sinkRejected'
   | 'shrunk'
+  | 'refused'
+  | 'refusedNotKept'
+  | 'refusedDropped'
   | 'sealed'
   | 'rollbacks'
   | 'otherLines'
@@ -44,6 +47,7 @@ type GaugeName =
   | 'deadLetters'
   | 'deadBytes'
   | 'deadDropped'
+  | 'refusedLetters'
   | 'redisMemory'
   | 'redisMemoryLimit'
   | 'redisConnections'
@@ -163,6 +167,20 @@ export function aggregatorMetrics(metrics: Metrics): AggregatorMetrics {
       help: 'Points of which a sink holds more than Redis knows. Anything above 0 is an alarm.',
       labelNames: ['sink'],
     }),
+    refused: metrics.counter({
+      name: 'weir_aggregator_refused_total',
+      help: 'Points of totals and other lines that a sink refuses for good and that are kept in the stream, each once.',
+      labelNames: ['sink', 'kind'],
+    }),
+    refusedNotKept: metrics.counter({
+      name: 'weir_aggregator_refused_not_kept_total',
+      help: 'Such points and lines that Redis did not take.',
+      labelNames: ['sink', 'kind'],
+    }),
+    refusedDropped: metrics.counter({
+      name: 'weir_aggregator_refused_dropped_total',
+      help: 'Such points and lines dropped because of --max-refused, the oldest first.',
+    }),
     sealed: metrics.counter({ name: 'weir_aggregator_windows_sealed_total', help: 'Windows sealed.' }),
     sealWaiting: metrics.gauge({
       name: 'weir_aggregator_windows_waiting_for_relays',
@@ -214,7 +232,7 @@ function otherLineMetrics(metrics: Metrics) {
 function boundGauges(metrics: Metrics) {
   const ofPartition = (name: string, help: string) =>
     metrics.gauge({ name: `weir_aggregator_${name}`, help, labelNames: ['partition'] });
-  const ofRedis = (name: string, help: string) => metrics.gauge({ name: `weir_aggregator_${name}`, help });
+  const ofAll = (name: string, help: string) => metrics.gauge({ name: `weir_aggregator_${name}`, help });
   return {
     streamEntries: ofPartition(
       'stream_entries',
@@ -224,9 +242,10 @@ function boundGauges(metrics: Metrics) {
     deadLetters: ofPartition('dead_letters', 'Letters in the dead-letter stream.'),
     deadBytes: ofPartition('dead_letter_bytes', 'Bytes of their lines (--max-dead-letters).'),
     deadDropped: ofPartition('dead_letter_lines_dropped', 'Lines of dead letters dropped so far, from the ledger.'),
-    redisMemory: ofRedis('redis_memory_bytes', 'Memory that Redis uses.'),
-    redisMemoryLimit: ofRedis('redis_memory_limit_bytes', 'maxmemory of Redis; 0: none.'),
-    redisConnections: ofRedis('redis_connections', 'Connections of all clients to Redis.'),
-    redisConnectionsLimit: ofRedis('redis_connections_limit', 'maxclients of Redis.'),
+    refusedLetters: ofAll('refused_letters', 'Points and lines in the stream of what sinks refuse.'),
+    redisMemory: ofAll('redis_memory_bytes', 'Memory that Redis uses.'),
+    redisMemoryLimit: ofAll('redis_memory_limit_bytes', 'maxmemory of Redis; 0: none.'),
+    redisConnections: ofAll('redis_connections', 'Connections of all clients to Redis.'),
+    redisConnectionsLimit: ofAll('redis_connections_limit', 'maxclients of Redis.'),
   };
 }

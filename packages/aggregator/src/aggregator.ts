@@ -33,6 +33,7 @@ import { parseSinkUrls } from './sinks/sink-url.ts';
 import { RedisFinalStore } from './store/final-store.ts';
 import { RedisHeartbeats } from './store/heartbeats.ts';
 import { RedisPartitionStore } from './store/redis-partition-store.ts';
+import { RefusedStore } from './store/refused-store.ts';
 
 const CHUNK_BYTES = 64 * 1024 * 1024;
 const REPUBLISH_MS = 1_000;
@@ -206,6 +207,7 @@ class Aggregator implements Service {
       sinks,
       redis: this.#redis,
       prefix,
+      refused: this.#buildRefused(),
       incarnation: this.#incarnation,
       observer: this.#observer,
       membership: this.#membership,
@@ -216,6 +218,23 @@ class Aggregator implements Service {
       concurrency: sinkConcurrency,
       heldBack: () => holdsFlushes(this.#rollbackMs, this.#relays.last, this.#time.nowMs()),
       metrics: this.#metrics,
+    });
+  }
+
+  #buildRefused(): RefusedStore {
+    const { prefix, maxRefusedBytes } = this.#settings;
+    const { refused, refusedNotKept, refusedDropped } = this.#metrics;
+    return new RefusedStore({
+      redis: this.#redis,
+      prefix,
+      maxBytes: maxRefusedBytes,
+      by: this.#id,
+      events: {
+        kept: (sink, kind, letters) => refused.inc({ sink, kind }, letters),
+        notKept: (sink, kind, letters) => refusedNotKept.inc({ sink, kind }, letters),
+        dropped: (letters) => refusedDropped.inc(letters),
+      },
+      logger: this.#logger,
     });
   }
 

@@ -7,10 +7,12 @@ import type { Service } from '@weir/common/service';
 import type { Redis } from 'ioredis';
 import type { AggregatorMetrics } from './aggregator-metrics.ts';
 import { type PartitionBounds, readBounds, settleDeadLetters } from './store/partition-bounds.ts';
+import { countRefused } from './store/refused-store.ts';
 
 /**
  * Every few seconds shows how full is what has a bound: the streams and dead letters of the partitions this process owns,
- * and Redis itself. Says so when dead letters were dropped, and keeps their counters right when somebody deleted some.
+ * what sinks refused, and Redis itself. Says so when dead letters were dropped, and keeps their counters right when
+ * somebody deleted some.
  */
 export interface BoundsWatchOptions {
   redis: Redis;
@@ -61,7 +63,8 @@ export class BoundsWatch implements Service {
   }
 
   async #watchRedis(): Promise<void> {
-    const { redis, metrics } = this.#options;
+    const { redis, prefix, metrics } = this.#options;
+    metrics.refusedLetters.set(await countRefused(redis, prefix));
     const info = await redisInfo(redis, ['memory', 'clients']);
     metrics.redisMemory.set(Number(info.get('used_memory') ?? 0));
     metrics.redisMemoryLimit.set(Number(info.get('maxmemory') ?? 0));

@@ -144,6 +144,13 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     parse: byteSize({ minBytes: 1024 }),
     default: '64MiB',
   }),
+  maxRefusedBytes: setting({
+    flag: 'max-refused <bytes>',
+    env: 'WEIR_MAX_REFUSED',
+    description: 'kept of what sinks refuse for good; beyond: the oldest are dropped and counted',
+    parse: byteSize({ minBytes: 1024 }),
+    default: '16MiB',
+  }),
   windowMemoryBytes: setting({
     flag: 'window-memory <bytes>',
     env: 'WEIR_WINDOW_MEMORY',

@@ -12,6 +12,7 @@ import type { SettleTimes } from './seal-plan.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { FinalStore } from './store/final-store.ts';
 import type { PartitionStore } from './store/partition-store.ts';
+import type { RefusedStore } from './store/refused-store.ts';
 import { RedisSinkBooks, type SinkBooks } from './store/sink-books.ts';
 import { WindowWriter } from './window-writer.ts';
 
@@ -25,6 +26,7 @@ export interface SinkFlushersOptions {
   incarnation: string;
   stores: readonly PartitionStore[];
   finals: FinalStore;
+  refused: RefusedStore;
   observer: Observer;
   membership: Membership;
   clock: Clock;
@@ -103,6 +105,7 @@ function buildFlusher(
     sink,
     books,
     held,
+    refused: options.refused,
     windowSec: times.windowSec,
     clock,
     alive: () => membership.incarnations,

@@ -3,8 +3,9 @@ import type { Logger } from '@weir/common/logger';
 import { type FlushPlan, heldOf, planFlush, pointName } from './flush-plan.ts';
 import type { HeldCache } from './held-cache.ts';
 import type { Version } from './log-codec.ts';
-import type { Sink, SinkWindow } from './sinks/sink.ts';
+import type { RejectedPoint, Sink, SinkWindow } from './sinks/sink.ts';
 import { SinkError } from './sinks/sink.ts';
+import type { RefusedStore } from './store/refused-store.ts';
 import type { SinkBooks, WriteIntent } from './store/sink-books.ts';
 import type { GroupCount } from './totals-codec.ts';
 
@@ -17,6 +18,8 @@ export interface WindowWriterOptions {
   sink: Sink;
   books: SinkBooks;
   held: HeldCache;
+  /** Where refused points are kept for people. */
+  refused: Pick<RefusedStore, 'add'>;
   windowSec: number;
   clock: Clock;
   alive: () => readonly string[];
@@ -47,6 +50,10 @@ export type WritePurpose = 'flush' | 'settle' | 'check';
 const MAX_SHRUNK_WINDOWS = 10_000;
 /** Refused points in one line of the log. */
 const MAX_NAMED_POINTS = 10;
+
+function named(rejected: readonly RejectedPoint[]): { line: string; reason: string }[] {
+  return rejected.slice(0, MAX_NAMED_POINTS).map(({ line, reason }) => ({ line, reason }));
+}
 
 export class WindowWriter {
   readonly #options: WindowWriterOptions;
@@ -108,7 +115,7 @@ export class WindowWriter {
     signal: AbortSignal,
     sending: () => void,
   ): Promise<ReadonlySet<string>> {
-    const { sink, held, events, clock, logger } = this.#options;
+    const { sink, held, refused, events, clock, logger } = this.#options;
     const window = this.#window(startSec);
     let known = held.get(startSec);
     if (!known) {
@@ -125,9 +132,11 @@ export class WindowWriter {
     if (rejected.length > 0) {
       events.rejected(rejected.length);
       logger.error(
-        { sink: sink.name, window: startSec, points: rejected.length, refused: rejected.slice(0, MAX_NAMED_POINTS) },
+        { sink: sink.name, window: startSec, points: rejected.length, refused: named(rejected) },
         'the sink refuses some points for good; the others are written',
       );
+      // Before the window is confirmed: a crash in between writes it again, and the points are refused again.
+      await refused.add(sink.name, 'totals', rejected);
     }
     // A refused point is remembered as written: trying it again would end no better.
     for (const point of points) known.set(pointName(point), point.value);

@@ -1,7 +1,8 @@
 /**
  * Every Redis key of a deployment, in one place. All begin with the prefix. The keys of one partition share the hash
  * tag `{<partition>}`, so that they live in one Redis Cluster slot and one script may touch them together; the same
- * holds for the keys of one sink. Scripts build the keys of single windows from `base`, under the same tag.
+ * holds for the keys of one sink, of final records and of what sinks refuse. Scripts build the keys of single windows
+ * from `base`, under the same tag.
  *
  *   weir:{3}:stream            stream   batches, one entry each (batch.ts)
  *   weir:{3}:relays            hash     incarnation → "last sequence, Redis ms"         (append.lua, probe.lua)
@@ -29,6 +30,8 @@
  *   weir:{final}:windows       zset     windows with a final record, scored by when it was stored (ms)
  *   weir:{final}:stamp         string   changes with every change of the two above
  *   weir:{sink:az1}:<window>   hash     a sink's books of a window: intent, confirmed versions, settle state
+ *   weir:{refused}:letters     stream   what sinks refuse for good                       (add-refused.lua)
+ *   weir:{refused}:known       zset     which points and lines these are
  *
  * A window is named by its start in Unix seconds.
  */
@@ -90,3 +93,7 @@ export const finalsKey = (prefix: string): string => `${prefix}:{final}:windows`
 export const finalsStampKey = (prefix: string): string => `${prefix}:{final}:stamp`;
 export const sinkWindowKey = (prefix: string, sink: string, windowStartSec: number): string =>
   `${prefix}:{sink:${sink}}:${windowStartSec}`;
+export const refusedKeys = (prefix: string): { letters: string; known: string } => ({
+  letters: `${prefix}:{refused}:letters`,
+  known: `${prefix}:{refused}:known`,
+});

@@ -5,7 +5,7 @@ import { type WindowTotalsRead, WindowWriter, type WritePurpose } from '@weir/ag
 import { silentLogger } from '@weir/common/logger';
 import { RedisFault } from '@weir/common/redis-fault';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { FakeBooks, FakeSink } from '../../support/fake-sinks.ts';
+import { FakeBooks, FakeRefused, FakeSink } from '../../support/fake-sinks.ts';
 
 const WINDOW = 1_478_507_520;
 const VERSIONS = new Map([[3, { length: 40, nonce: '00112233445566778899aabbccddeeff' }]]);
@@ -14,11 +14,13 @@ const group = (events: number, users = 1, product = 'p'): GroupCount => ({ event
 function writerOn(sink = new FakeSink(), books = new FakeBooks()) {
   const counts = { wrote: 0, shrunk: 0, rejected: 0 };
   const held = new HeldCache(1_000);
+  const refused = new FakeRefused();
   const redis = { losses: 0 };
   const writer = new WindowWriter({
     sink,
     books,
     held,
+    refused,
     windowSec: 60,
     clock: new FakeClock(),
     alive: () => [],
@@ -38,7 +40,7 @@ function writerOn(sink = new FakeSink(), books = new FakeBooks()) {
   });
   const bring = (groups: readonly GroupCount[], purpose: WritePurpose = 'flush') =>
     writer.bring(WINDOW, purpose, async () => ({ groups, versions: VERSIONS }), new AbortController().signal);
-  return { sink, books, held, redis, counts, writer, bring };
+  return { sink, books, held, refused, redis, counts, writer, bring };
 }
 
 const sinkError = (outcome: 'not-applied' | 'unknown') => new SinkError('sink-timeout', 'no answer', { outcome });
@@ -150,13 +152,26 @@ describe('a flush', () => {
   });
 
   test('counts points that the sink refuses for good as written, and does not try them again', async () => {
-    const { sink, books, counts, bring } = writerOn();
+    const { sink, books, refused, counts, bring } = writerOn();
     sink.refuses = ({ product }) => product === 'bad';
     expect(await bring([group(5, 2), group(1, 1, 'bad')])).toBe('confirmed');
     expect(await bring([group(6, 2), group(1, 1, 'bad')])).toBe('confirmed');
     expect(counts).toMatchObject({ wrote: 3, rejected: 2 });
     expect(sink.writes[1]!.points.map(({ product }) => product)).toEqual(['p']);
     expect(books.of(WINDOW).confirmed).toEqual(VERSIONS);
+    const letter = { sink: 'az1', kind: 'totals', reason: 'refused' };
+    expect(refused.added).toEqual([
+      { ...letter, line: `unique_user_event,event_type=e,product=bad value=1 ${WINDOW}000000000` },
+      { ...letter, line: `cumulative_user_event,event_type=e,product=bad value=1 ${WINDOW}000000000` },
+    ]);
+  });
+
+  test('does not confirm what it may not have kept of refused points, where that is a bug', async () => {
+    const { sink, books, refused, bring } = writerOn();
+    sink.refuses = () => true;
+    refused.before = fails(new TypeError('a bug'));
+    await expect(bring([group(5, 2)])).rejects.toThrow('a bug');
+    expect(books.log).toEqual(['begin', 'abandon']);
   });
 });
 

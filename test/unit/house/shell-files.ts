@@ -57,6 +57,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'aggregator/store/other-streams.ts',
   'aggregator/store/partition-bounds.ts',
   'aggregator/store/redis-partition-store.ts',
+  'aggregator/store/refused-store.ts',
   'aggregator/store/sink-books.ts',
   'cli/cli.ts',
   'cli/command-list.ts',

@@ -26,15 +26,15 @@ export async function writePoints(
   for (const measurement of MEASUREMENTS) {
     await run.write(encoded(points, (point) => point.measurement === measurement, startSec));
   }
-  return { rejected: run.rejected.map(({ of, reason }) => ({ point: of, reason })) };
+  return { rejected: run.rejected.map(({ of, line, reason }) => ({ point: of, line, reason })) };
 }
 
 /** Other lines. One that alone is too large for the way there is refused: it would hold up all that come behind it. */
 export async function writeLines(lines: readonly string[], send: SendLines): Promise<LinesResult> {
   const { sound, rejected } = partLines(lines);
-  const run = new LineWrite<string>(send, { tooLargeAlone: 'refused' });
-  await run.write(sound.map((line) => ({ line, of: line })));
-  return { rejected: [...rejected, ...run.rejected.map(({ of, reason }) => ({ line: of, reason }))] };
+  const run = new LineWrite<undefined>(send, { tooLargeAlone: 'refused' });
+  await run.write(sound.map((line) => ({ line, of: undefined })));
+  return { rejected: [...rejected, ...run.rejected.map(({ line, reason }) => ({ line, reason }))] };
 }
 
 /** Line by line as they are asked for: a window of a million points is not held a second time. */
@@ -52,7 +52,7 @@ interface Entry<T> {
 }
 
 class LineWrite<T> {
-  readonly rejected: { of: T; reason: string }[] = [];
+  readonly rejected: (Entry<T> & { reason: string })[] = [];
   readonly #send: SendLines;
   readonly #tooLargeAlone: 'fails' | 'refused';
   /** Once some lines may be there, no later failure makes the write as a whole `not-applied`. */
@@ -71,7 +71,7 @@ class LineWrite<T> {
     const refusal = await this.#try(entries);
     if (refusal === undefined) return;
     if (entries.length === 1 || refusal.dropped === entries.length) {
-      for (const { of } of entries) this.rejected.push({ of, reason: refusal.reason });
+      for (const entry of entries) this.rejected.push({ ...entry, reason: refusal.reason });
       return;
     }
     const middle = entries.length >> 1;

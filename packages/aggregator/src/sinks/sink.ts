@@ -45,6 +45,8 @@ export interface WriteResult {
 
 export interface RejectedPoint {
   readonly point: SinkPoint;
+  /** As it was sent. */
+  readonly line: string;
   readonly reason: string;
 }
 

@@ -62,7 +62,11 @@ describe('points written to InfluxDB', () => {
     const points = [...pointsOf(100), ...pointsOf(100, 'cumulative_user_event')];
     const { rejected } = await writePoints(WINDOW, points, database.send);
     expect(rejected).toHaveLength(100);
-    expect(rejected[0]).toEqual({ point: points[0], reason: 'partial write: no good dropped=100' });
+    expect(rejected[0]).toEqual({
+      point: points[0],
+      line: 'unique_user_event,event_type=t0,product=p value=1 1478507520000000000',
+      reason: 'partial write: no good dropped=100',
+    });
     expect(database.requests).toBe(2);
     expect(database.kept.size).toBe(100);
   });
