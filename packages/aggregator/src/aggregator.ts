@@ -82,7 +82,6 @@ class Aggregator implements Service {
   readonly #relays: RelayReports;
   readonly #membership: Membership;
   readonly #observer: Observer;
-  readonly #refused: RefusedStore;
   readonly #flushers: SinkFlushers;
   readonly #sealer: Sealer;
   readonly #otherLines: OtherLines;
@@ -117,7 +116,6 @@ class Aggregator implements Service {
     const finals = new RedisFinalStore(this.#redis, settings.prefix);
     const shared = { stores, finals, clock: this.#clock, epoch: this.#epoch, logger, fail };
     this.#observer = new Observer({ ...shared, intervalMs: OBSERVE_EVERY_MS });
-    this.#refused = this.#buildRefused();
     this.#flushers = this.#buildFlushers(sinks, shared);
     this.#sealer = this.#buildSealer(shared);
     this.#otherLines = this.#buildOtherLines(sinks);
@@ -209,7 +207,7 @@ class Aggregator implements Service {
       sinks,
       redis: this.#redis,
       prefix,
-      refused: this.#refused,
+      refused: this.#buildRefused(),
       incarnation: this.#incarnation,
       observer: this.#observer,
       membership: this.#membership,
@@ -267,7 +265,6 @@ class Aggregator implements Service {
       partitions,
       id: this.#id,
       sinks,
-      refused: this.#refused,
       membership: this.#membership,
       claimIdleMs,
       clock: this.#clock,

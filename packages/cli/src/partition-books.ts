@@ -106,31 +106,22 @@ async function readWaiting(
   let [entries, lines] = [0, 0];
   const read = async (args: (string | number)[]) => {
     const reply = await page.timed(budget, () => waitingScript.run(redis, [stream], [STEP_BYTES, ...args]));
-    const [found, foundLines, first, last, end, ...missing] = reply as [
-      number,
-      number,
-      Buffer,
-      Buffer,
-      number,
-      ...Buffer[],
-    ];
+    const [found, foundLines, first, next, ...missing] = reply as [number, number, Buffer, Buffer, ...Buffer[]];
     entries += found;
     lines += foundLines;
     for (const id of missing) gone.add(String(id));
-    return { dealtWith: found + missing.length, first: String(first), last: String(last), end: end === 1 };
+    return { dealtWith: found + missing.length, first: String(first), next: String(next) };
   };
   for (let at = 0; at < look.pending.length; ) {
     if (budget.spent()) return undefined;
     at += (await read(['ids', ...look.pending.slice(at, at + page.size)])).dealtWith;
   }
-  // Streams are trimmed from their beginning, so as long as the entry that a page begins with is there all after it are.
-  let due = look.firstUndelivered;
-  for (let counted = 0, more = due !== ''; more; counted = 1) {
+  for (let due = look.firstUndelivered; due !== ''; ) {
     if (budget.spent()) return undefined;
-    const { first, last, end } = await read(['page', due, look.last, counted, page.size]);
+    const { first, next } = await read(['page', due, look.last, page.size]);
+    // Streams are trimmed from their beginning, so as long as the entry that is due is there all after it are.
     if (first !== due) return { waiting: undefined, gone };
-    due = last;
-    more = !end;
+    due = next;
   }
   const explained = [...gone].every((id) => known.has(id));
   return { waiting: explained ? { entries, lines, missingEntries: gone.size } : undefined, gone };

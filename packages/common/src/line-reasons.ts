@@ -1,6 +1,6 @@
 /**
- * Why a line can be rejected: stable codes, part of the interface. Answers and metrics carry them. The last two are for
- * callers, who know the clock and the sinks.
+ * Why a line can be rejected: stable codes, part of the interface. Answers and metrics carry them. The last three are
+ * for callers, who know the clock, the sinks and the token.
  */
 export const REJECT_REASONS = [
   'syntax',
@@ -15,5 +15,6 @@ export const REJECT_REASONS = [
   'past',
   'future',
   'other-line',
+  'forbidden-product',
 ] as const;
 export type RejectReason = (typeof REJECT_REASONS)[number];

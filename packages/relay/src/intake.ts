@@ -1,7 +1,7 @@
 import type { Precision } from '@weir/common/line-protocol';
 import type { Journal } from './journal.ts';
 import type { Arrival, Lane } from './lane.ts';
-import { LineReader, type LinesRead } from './lines.ts';
+import { LineReader, type LinesRead, type ProductFilter } from './lines.ts';
 import { Receipt } from './receipt.ts';
 import { Router } from './router.ts';
 import { SeriesRouter } from './series-router.ts';
@@ -51,9 +51,10 @@ export class Intake {
   }
 
   /** For a request, which waits for its lines. Ask `hasRoom` first. */
-  take(body: Buffer, precision: Precision, idempotencyKey?: string): Taken {
+  take(body: Buffer, precision: Precision, idempotencyKey?: string, products?: ProductFilter): Taken {
     const receipt = new Receipt();
-    const read = this.#read(body, precision, { receipt, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) });
+    const how = { receipt, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
+    const read = this.#read(body, precision, how, products);
     receipt.settle();
     return { ...read, confirmed: receipt.confirmed };
   }
@@ -63,12 +64,12 @@ export class Intake {
     return this.#read(body, 'ns', {});
   }
 
-  #read(body: Buffer, precision: Precision, how: Partial<Arrival>): LinesRead {
+  #read(body: Buffer, precision: Precision, how: Partial<Arrival>, products?: ProductFilter): LinesRead {
     const nowMs = this.#options.nowMs();
     const monotonicMs = this.#options.monotonicMs();
     const arrival = { receivedMs: Math.floor(nowMs), monotonicMs, lineNumber: 0, ...how };
     this.#router.begin(arrival);
     this.#seriesRouter?.begin(arrival);
-    return this.#reader.read(body, precision, nowMs, { events: this.#router, others: this.#seriesRouter });
+    return this.#reader.read(body, precision, nowMs, { events: this.#router, others: this.#seriesRouter, products });
   }
 }

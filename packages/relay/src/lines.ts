@@ -1,5 +1,5 @@
 import { MAX_FUTURE_MS, MAX_LINE_BYTES } from '@weir/common/event';
-import { LINE, LineScanner, type Precision, type RejectReason } from '@weir/common/line-protocol';
+import { LINE, LineScanner, type Precision, type RejectReason, type Span } from '@weir/common/line-protocol';
 import type { Stamps } from './stamps.ts';
 
 /**
@@ -40,6 +40,10 @@ export interface LinesRead {
   byReason: ReadonlyMap<RejectReason, number>;
 }
 
+export interface ProductFilter {
+  allows(product: Span): boolean;
+}
+
 export const MAX_REJECTIONS = 20;
 
 /** Who takes which lines. */
@@ -47,6 +51,8 @@ export interface LineTakers {
   events: LineTaker;
   /** Absent: other lines are rejected. */
   others?: LineTaker | undefined;
+  /** Whose events may be taken; absent: any product's. Where it is there no other lines are. */
+  products?: ProductFilter | undefined;
 }
 
 const NEWLINE = 0x0a;
@@ -67,7 +73,7 @@ export class LineReader {
   }
 
   /** `nowMs`: the relay's clock, Unix milliseconds. */
-  read(body: Buffer, precision: Precision, nowMs: number, { events, others }: LineTakers): LinesRead {
+  read(body: Buffer, precision: Precision, nowMs: number, { events, others, products }: LineTakers): LinesRead {
     this.#accepted = 0;
     this.#others = 0;
     this.#rejected = 0;
@@ -83,7 +89,9 @@ export class LineReader {
       lineNumber++;
       const kind = scanner.scan(body, start, end, precision);
       if (kind === LINE.userEvent) {
-        if (!scanner.hasTimestamp) {
+        if (products !== undefined && !products.allows(scanner.product)) {
+          this.#reject(lineNumber, 'forbidden-product', 'the token may not write this product');
+        } else if (!scanner.hasTimestamp) {
           this.#stamps.next(nowMs);
           const { sec, nanos } = this.#stamps;
           events.takeStamped(body, scanner.contentStart, scanner.fieldsEnd, sec, nanos, scanner, lineNumber);
@@ -98,6 +106,8 @@ export class LineReader {
           events.takeStamped(body, contentStart, fieldsEnd, timestampSec, timestampNanos, scanner, lineNumber);
           this.#accepted++;
         }
+      } else if (kind === LINE.other && products !== undefined) {
+        this.#reject(lineNumber, 'forbidden-product', 'the token writes events of its products and no other lines');
       } else if (kind === LINE.other && others !== undefined) {
         this.#takeOther(body, nowMs, others, asIs, lineNumber);
         this.#others++;

@@ -1,6 +1,7 @@
 import type { RejectReason } from '@weir/common/line-protocol';
 import { Metrics } from '@weir/common/metrics';
 import type { RelayTotals } from '@weir/common/relay-counts';
+import { AccessCounts } from './access/access-counts.ts';
 import type { JournalCounts } from './disk-journal.ts';
 import type { LinesRead } from './lines.ts';
 
@@ -17,6 +18,7 @@ export interface RelayLevels {
   journalUnconfirmedBytes: number;
   journalOldestAgeSec: number;
   inflightBytes: number;
+  tokens: number;
 }
 
 interface Observed {
@@ -53,6 +55,7 @@ export class RelayCounts extends LaneCounts {
   datagramsDropped = 0;
   kernelDrops = 0;
   journalShortReaches = 0;
+  readonly access = new AccessCounts();
   readonly appendSeconds: Observed;
   readonly journal: JournalCounts;
 
@@ -124,6 +127,7 @@ export class RelayMetrics extends Metrics {
     journalUnconfirmedBytes: 0,
     journalOldestAgeSec: 0,
     inflightBytes: 0,
+    tokens: 0,
   });
   readonly #syncs: (() => void)[] = [];
 
@@ -141,6 +145,7 @@ export class RelayMetrics extends Metrics {
     });
     this.counts = new RelayCounts(appendSeconds, syncSeconds);
     this.#addLineCounters();
+    this.#addAccessCounters();
     this.#addTotals();
     this.#addGauges();
   }
@@ -206,6 +211,20 @@ export class RelayMetrics extends Metrics {
     this.#followEach(appendFailures, (code, calls) => failures.inc({ code }, calls));
   }
 
+  #addAccessCounters(): void {
+    const { access } = this.counts;
+    const counters: [string, string, string, ReadonlyMap<string, number>][] = [
+      ['unauthorized', 'reason', 'Requests without a token in force.', access.unauthorized],
+      ['token_lines', 'token', 'Lines that came with a token, rejected ones too.', access.lines],
+      ['token_over_rate', 'token', 'Requests refused because of a rate.', access.overRate],
+      ['tokens_reloads', 'result', 'Times the file of tokens was read again.', access.reloads],
+    ];
+    for (const [name, label, help, counts] of counters) {
+      const counter = this.counter({ name: `weir_relay_${name}_total`, help, labelNames: [label] });
+      this.#followEach(counts, (key, more) => counter.inc({ [label]: key }, more));
+    }
+  }
+
   #addTotals(): void {
     const { counts } = this;
     const { journal } = counts;
@@ -251,6 +270,7 @@ export class RelayMetrics extends Metrics {
       ['journal_unconfirmed_bytes', 'Of these, not confirmed by Redis.', () => this.levels().journalUnconfirmedBytes],
       ['journal_oldest_age_seconds', 'Age of the oldest line in it.', () => this.levels().journalOldestAgeSec],
       ['inflight_bytes', 'Bodies of requests in hand (--inflight-bytes).', () => this.levels().inflightBytes],
+      ['tokens', 'Tokens in force; 0 where none are asked for.', () => this.levels().tokens],
     ];
     for (const [name, help, read] of gauges) {
       this.gauge({ name: `weir_relay_${name}`, help }, (gauge) => gauge.set(read()));

@@ -1,13 +1,18 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { RedisTime, systemClock } from '@weir/common/clock';
 import { readDeployment } from '@weir/common/deployment';
 import { SettingsError } from '@weir/common/errors';
 import { type Check, HttpServer } from '@weir/common/http';
 import { httpLimits } from '@weir/common/http-settings';
+import type { Logger } from '@weir/common/logger';
 import type { BuildContext, Daemon } from '@weir/common/program';
 import { openRedis, passingFault } from '@weir/common/redis';
 import { type Service, ServiceGroup } from '@weir/common/service';
+import { type Address, formatAddress, isLoopback } from '@weir/common/setting-values';
 import { tlsPairReader } from '@weir/common/tls-files';
+import { Access } from './access/access.ts';
+import { readTokenFile, type TokenEntry } from './access/token-file.ts';
 import { Admission } from './admission.ts';
 import { influxV1 } from './api/influx-v1.ts';
 import { influxV2 } from './api/influx-v2.ts';
@@ -163,7 +168,15 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     monotonicMs: () => clock.monotonicMs(),
   });
   const bodies = new Bodies({ bodyLimitBytes: settings.bodyLimitBytes, inflightBytes: settings.inflightBytes });
+  const access = new Access({
+    readTokens: tokenReader(settings.tokens),
+    counts: counts.access,
+    monotonicMs: () => clock.monotonicMs(),
+    logger: log,
+  });
+  if (settings.tokens !== undefined) warnOfOpenUdp(settings.udp, log);
   const writes = new WriteDoor({
+    access,
     intake,
     counts,
     clock,
@@ -178,7 +191,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
   });
   const frontDoor = new FrontDoor({
     routes: [...influxV1(writes), ...influxV2(writes)],
-    gate: () => undefined,
+    gate: access.gate,
     counts,
   });
   metrics.levels = () => ({
@@ -186,6 +199,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     journalUnconfirmedBytes: journal.unconfirmedBytes,
     journalOldestAgeSec: Math.max(0, (time.nowMs() - (diskJournal?.oldestMs ?? Number.POSITIVE_INFINITY)) / 1_000),
     inflightBytes: bodies.inflightBytes,
+    tokens: access.tokens,
   });
 
   const http =
@@ -235,7 +249,10 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
   ]);
   return {
     service,
-    reload: () => http?.reloadTls(),
+    reload: () => {
+      access.reload();
+      http?.reloadTls();
+    },
     ready: () => ({ id, ...(http ? { http: http.address() } : {}), ...(udp ? { udp: udp.address() } : {}) }),
   };
 }
@@ -252,6 +269,19 @@ function checkTogether({ http, udp, bodyLimitBytes, inflightBytes, ...journals }
     if (bytes >= bodyLimitBytes) continue;
     throw new SettingsError(`${flag}: got ${bytes} bytes, expected at least --body-limit (${bodyLimitBytes} bytes)`);
   }
+}
+
+function tokenReader(path: string | undefined): (() => readonly TokenEntry[]) | undefined {
+  return path === undefined ? undefined : () => readTokenFile(path, (file) => readFileSync(file, 'utf8'));
+}
+
+/** A datagram carries no token. */
+function warnOfOpenUdp(udp: Address | 'off', logger: Logger): void {
+  if (udp === 'off' || isLoopback(udp.host)) return;
+  logger.warn(
+    { udp: formatAddress(udp) },
+    'UDP asks for no token: whoever reaches it may write; set --udp off, or a loopback address',
+  );
 }
 
 function readyChecks(

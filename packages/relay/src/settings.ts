@@ -131,6 +131,12 @@ export const RELAY_SETTINGS = defineSettings({
     parse: byteSize({ minBytes: MAX_BATCH_BYTES }),
     default: '64MiB',
   }),
+  tokens: setting({
+    flag: 'tokens <file>',
+    env: 'WEIR_RELAY_TOKENS',
+    description: 'YAML file of those who may write over HTTP, with hashes of their tokens; read again at SIGHUP',
+    parse: text('the path of a file'),
+  }),
   bodyLimitBytes: setting({
     flag: 'body-limit <bytes>',
     env: 'WEIR_RELAY_BODY_LIMIT',

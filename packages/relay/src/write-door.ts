@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '@weir/common/clock';
+import type { Access } from './access/access.ts';
+import type { Token } from './access/tokens.ts';
 import { type Answer, type ApiWords, WRITTEN } from './api/words.ts';
 import type { WriteRequest } from './api/write-request.ts';
 import { type Bodies, REFUSED_BODIES } from './body.ts';
@@ -12,6 +14,7 @@ import type { RelayCounts } from './relay-metrics.ts';
  * the same again, here or to another relay.
  */
 export interface WriteDoorOptions {
+  access: Access;
   intake: Intake;
   counts: RelayCounts;
   clock: Clock;
@@ -38,22 +41,31 @@ export class WriteDoor {
     asked: WriteRequest | { message: string },
     words: ApiWords,
   ): Promise<Answer | undefined> {
-    const { refusal, bodies } = this.#options;
+    const { access, refusal, bodies } = this.#options;
     if ('message' in asked) return words.refused({ status: 400, message: asked.message });
     const early = refusal();
     if (early !== undefined) return words.refused({ status: 503, message: early });
-    const answer = await bodies.hold(request, (body) => this.#write(body, asked, words));
+    const token = access.tokenOf(request);
+    const answer = await bodies.hold(request, (body) => this.#write(body, asked, token, words));
     if (answer === 'cut-off') return undefined;
     return typeof answer === 'string' ? words.refused(REFUSED_BODIES[answer]) : answer;
   }
 
-  async #write(body: Buffer, { precision, idempotencyKey }: WriteRequest, words: ApiWords): Promise<Answer> {
-    const { intake, counts, refusal } = this.#options;
+  async #write(
+    body: Buffer,
+    { precision, idempotencyKey }: WriteRequest,
+    token: Token | undefined,
+    words: ApiWords,
+  ): Promise<Answer> {
+    const { access, intake, counts, refusal } = this.#options;
     // Redis may have gone while the body came.
     const late = refusal() ?? (intake.hasRoom(body.length) ? undefined : 'the journal is full, or cannot be written');
     if (late !== undefined) return words.refused({ status: 503, message: late });
+    const tooFast = access.overRate(token);
+    if (tooFast !== undefined) return words.refused(tooFast);
 
-    const taken = intake.take(body, precision, idempotencyKey);
+    const taken = intake.take(body, precision, idempotencyKey, token?.products);
+    access.wrote(token, taken.accepted + taken.others + taken.rejected);
     counts.countLines('http', taken);
     if (taken.accepted + taken.others > 0 && !(await this.#inTime(taken.confirmed))) {
       return words.refused({ status: 503, message: 'not durable in time: send the same lines again' });

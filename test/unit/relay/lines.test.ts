@@ -1,4 +1,4 @@
-import type { LineScanner, Precision } from '@weir/common/line-protocol';
+import type { LineScanner, Precision, Span } from '@weir/common/line-protocol';
 import { LineReader, type LineTaker } from '@weir/relay/lines';
 import { Stamps } from '@weir/relay/stamps';
 
@@ -151,4 +151,18 @@ describe('other lines', () => {
       otherLines: [`1: cpu usage=1 ${expected}`],
     });
   });
+});
+
+test('of a token with products only their events are taken', () => {
+  const [events, others] = [new Notebook(), new Notebook()];
+  const products = { allows: (product: Span) => product.toString() === 'b' };
+  const body = `${good}\nevent_type=a,product=c value=u 5\ncpu usage=1 5\n# comment\nm,product=b,event_type=a value="u" 6`;
+  const takers = { events, others, products };
+  const read = new LineReader(new Stamps(7)).read(Buffer.from(body), 'ns', NOW_MS, takers);
+  expect(read.rejections.map(({ line, reason }) => `${line}: ${reason}`)).toEqual([
+    '2: forbidden-product',
+    '3: forbidden-product',
+  ]);
+  expect(events.lines).toEqual([`1: ${good}`, '5: m,product=b,event_type=a value="u" 6']);
+  expect(others.lines).toEqual([]);
 });

@@ -14,7 +14,9 @@ test('what was counted is there at the next scrape, once', async () => {
   metrics.counts.countAnswer(204);
   metrics.counts.countAppendFailure('redis-oom');
   metrics.counts.gapBatches += 3;
-  metrics.levels = () => ({ journalBytes: 10, journalUnconfirmedBytes: 4, journalOldestAgeSec: 9, inflightBytes: 7 });
+  metrics.counts.access.lines.set('shop', 12);
+  const journal = { journalBytes: 10, journalUnconfirmedBytes: 4, journalOldestAgeSec: 9 };
+  metrics.levels = () => ({ ...journal, inflightBytes: 7, tokens: 2 });
   const expected = [
     ['weir_relay_lines_received_total{door="http"}', 7],
     ['weir_relay_lines_accepted_total{door="http"}', 5],
@@ -28,6 +30,9 @@ test('what was counted is there at the next scrape, once', async () => {
     ['weir_relay_journal_unconfirmed_bytes', 4],
     ['weir_relay_journal_oldest_age_seconds', 9],
     ['weir_relay_inflight_bytes', 7],
+    ['weir_relay_tokens', 2],
+    ['weir_relay_token_lines_total{token="shop"}', 12],
+    ['weir_relay_unauthorized_total{reason="missing"}', 0],
   ] as const;
   for (let scrape = 0; scrape < 2; scrape++) {
     const seen = await samples(metrics);

@@ -14,13 +14,15 @@ export interface Answer {
 
 export interface Refusal {
   /** Says whether sending it again can help: 503 it can, 4xx it cannot. */
-  status: 400 | 413 | 415 | 503;
+  status: 400 | 401 | 413 | 415 | 503;
   message: string;
   headers?: Readonly<Record<string, string>>;
 }
 
 /** How an API says what did not go well. */
 export interface ApiWords {
+  /** For whoever has no token in force. */
+  readonly unauthorized: Refusal;
   refused(refusal: Refusal): Answer;
   /** Some lines were rejected and the others taken. */
   partial(read: LinesRead): Answer;
@@ -32,6 +34,11 @@ const RETRY_AFTER_SEC = 1;
 const MAX_HEADER_CHARS = 1000;
 
 export const V1_WORDS: ApiWords = {
+  unauthorized: {
+    status: 401,
+    message: 'authorization failed',
+    headers: { 'www-authenticate': 'Basic realm="weir"' },
+  },
   refused: ({ status, message, headers }) => v1Error(status, message, {}, headers),
   partial: (read) => v1Error(400, partialMessage(read), { rejected: read.rejections }),
 };
@@ -44,12 +51,18 @@ function v1Error(status: number, message: string, more: object, headers: Refusal
 /** The 2.x API's names for what went wrong. */
 const V2_CODES: Readonly<Record<Refusal['status'], string>> = {
   400: 'invalid',
+  401: 'unauthorized',
   413: 'request too large',
   415: 'unsupported media type',
   503: 'unavailable',
 };
 
 export const V2_WORDS: ApiWords = {
+  unauthorized: {
+    status: 401,
+    message: 'unauthorized access',
+    headers: { 'www-authenticate': 'Token realm="weir"' },
+  },
   refused: ({ status, message, headers }) => v2Error(status, message, {}, headers),
   partial: (read) => {
     const { rejections } = read;
