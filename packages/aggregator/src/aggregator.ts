@@ -82,6 +82,7 @@ class Aggregator implements Service {
   readonly #relays: RelayReports;
   readonly #membership: Membership;
   readonly #observer: Observer;
+  readonly #refused: RefusedStore;
   readonly #flushers: SinkFlushers;
   readonly #sealer: Sealer;
   readonly #otherLines: OtherLines;
@@ -116,6 +117,7 @@ class Aggregator implements Service {
     const finals = new RedisFinalStore(this.#redis, settings.prefix);
     const shared = { stores, finals, clock: this.#clock, epoch: this.#epoch, logger, fail };
     this.#observer = new Observer({ ...shared, intervalMs: OBSERVE_EVERY_MS });
+    this.#refused = this.#buildRefused();
     this.#flushers = this.#buildFlushers(sinks, shared);
     this.#sealer = this.#buildSealer(shared);
     this.#otherLines = this.#buildOtherLines(sinks);
@@ -207,7 +209,7 @@ class Aggregator implements Service {
       sinks,
       redis: this.#redis,
       prefix,
-      refused: this.#buildRefused(),
+      refused: this.#refused,
       incarnation: this.#incarnation,
       observer: this.#observer,
       membership: this.#membership,
@@ -265,6 +267,7 @@ class Aggregator implements Service {
       partitions,
       id: this.#id,
       sinks,
+      refused: this.#refused,
       membership: this.#membership,
       claimIdleMs,
       clock: this.#clock,

@@ -11,6 +11,7 @@ import type { Membership } from './membership.ts';
 import { OtherForwarder } from './other-forwarder.ts';
 import type { RejectedLine, Sink } from './sinks/sink.ts';
 import { OtherStreams } from './store/other-streams.ts';
+import type { RefusedStore } from './store/refused-store.ts';
 
 /**
  * Other lines on their way to the sinks: a forwarder per sink, so that no sink waits for another, and the care for the
@@ -22,6 +23,8 @@ export interface OtherLinesOptions {
   partitions: number;
   id: string;
   sinks: readonly Sink[];
+  /** Where refused lines are kept for people. */
+  refused: Pick<RefusedStore, 'add'>;
   membership: Membership;
   claimIdleMs: number;
   clock: Clock;
@@ -77,7 +80,7 @@ export class OtherLines implements Service {
       owns: (partition) => membership.owns(partition),
       alive: () => membership.ids,
       claimIdleMs,
-      refused: async (lines) => this.#refused(sink.name, lines),
+      refused: (lines) => this.#refused(sink.name, lines),
       clock,
       random: Math.random,
       events: {
@@ -90,14 +93,14 @@ export class OtherLines implements Service {
     });
   }
 
-  #refused(sink: string, lines: readonly RejectedLine[]): void {
-    const { metrics, logger } = this.#options;
+  async #refused(sink: string, lines: readonly RejectedLine[]): Promise<void> {
+    const { metrics, logger, refused } = this.#options;
     metrics.otherRefused.inc({ sink }, lines.length);
-    const refused = lines.slice(0, MAX_NAMED_LINES);
     logger.error(
-      { sink, lines: lines.length, refused },
+      { sink, lines: lines.length, refused: lines.slice(0, MAX_NAMED_LINES) },
       'the sink refuses some other lines for good; the rest is written',
     );
+    await refused.add(sink, 'line', lines);
   }
 
   async #care(signal: AbortSignal): Promise<void> {

@@ -1,23 +1,25 @@
 #!lua flags=no-writes
 -- Counts one page of a stream without sending its entries. Ends early once it has read so many bytes: an entry may be a
--- thousand times as large as the one before it.
--- KEYS  stream      ARGV  start (XRANGE syntax), end, entries at most, bytes
--- Replies {entries, id after the page or ''}.
-local STEP = 8
-local due, size, maxBytes = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
-local entries, bytes = 0, 0
-while due ~= '' do
-  local some = redis.call('XRANGE', KEYS[1], due, ARGV[2], 'COUNT', STEP + 1)
-  due = ''
-  for i, entry in ipairs(some) do
-    if i > STEP then
-      due = entry[1]
-    elseif entries >= size or bytes >= maxBytes then
-      return {entries, entry[1]}
-    else
-      entries = entries + 1
-      for f = 2, #entry[2], 2 do bytes = bytes + #entry[2][f] end
+-- thousand times as large as the one before it, so few are read at once until it is known how large they are.
+-- KEYS  stream      ARGV  first id (included), last id (included), 1 if the first is counted already, entries at most, bytes
+-- Replies {entries counted, id found first or '', id found last or '', 1 at the end of the stream and else 0}.
+local CHUNK_BYTES, MOST = 128 * 1024, 64
+local from, size, maxBytes = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
+local entries, bytes, before, first, last, step = 0, 0, 0, '', '', 1
+repeat
+  local some = redis.call('XRANGE', KEYS[1], from, ARGV[2], 'COUNT', step)
+  for _, entry in ipairs(some) do
+    last = entry[1]
+    entries = entries + 1
+    for f = 2, #entry[2], 2 do bytes = bytes + #entry[2][f] end
+    if entries == 1 then
+      first = last
+      -- However large the entry is that was counted before, the page goes on after it.
+      if ARGV[3] == '1' then before = bytes end
     end
   end
-end
-return {entries, ''}
+  if #some < step then return {entries - ARGV[3], first, last, 1} end
+  from = '(' .. last
+  step = math.max(1, math.min(MOST, math.floor(CHUNK_BYTES * entries / math.max(1, bytes))))
+until entries > size or bytes - before >= maxBytes
+return {entries - ARGV[3], first, last, 0}

@@ -1,15 +1,13 @@
 import { ownerOf } from '@weir/common/assignment';
 import { z } from 'zod';
 import { entryMs } from './entry-id.ts';
+import { FLOW_FIELDS, flowOf, type Rates, ratesBetween, type Sample, unfoldedEvents } from './flow.ts';
 import type { LineCount, PartitionState } from './partition-state.ts';
 import { count, orUnknown, reportSchema, unixMs } from './report-schema.ts';
-import { formatTable, orQuestion } from './table.ts';
-import { formatAge } from './time-text.ts';
-import type { View } from './view.ts';
 
 /**
- * How far the aggregators are behind. Pure: from looks at the partitions to the report, and from that to text. What is
- * not known is null (a `?` in the table), never a zero that would calm somebody wrongly.
+ * How far the aggregators are behind. Pure: from looks at the partitions to the report. What is not known is null (a `?` in
+ * the table), never a zero that would calm somebody wrongly.
  */
 const lagFields = {
   lagEntries: orUnknown(count).describe('stream entries that no consumer was handed yet'),
@@ -21,6 +19,7 @@ const lagFields = {
   oldestPendingIdleMs: count
     .nullable()
     .describe('since the oldest pending entry was last delivered; null: nothing is pending'),
+  ...FLOW_FIELDS,
 };
 
 const partitionLagSchema = z.object({
@@ -33,6 +32,7 @@ const partitionLagSchema = z.object({
 export const LAG_SCHEMA = reportSchema('lag', 1, 'How far the aggregators are behind, per partition.', {
   prefix: z.string(),
   redisTimeMs: unixMs.describe("Redis's clock, Unix milliseconds"),
+  intervalMs: count.nullable().describe('between the two looks that rates are made of; null: there was one look only'),
   partitions: z.array(partitionLagSchema),
   totals: z.object(lagFields).describe('sums, where one unknown makes the sum unknown; of times the worst'),
 });
@@ -51,28 +51,20 @@ export function undeliveredEntries(state: PartitionState): number | 'count' {
   return xinfoLag !== undefined && xinfoLag > 0 && xinfoLag < state.length ? xinfoLag : 'count';
 }
 
-/** Lines received and not yet counted, dropped as duplicates or made dead letters; undefined where no ledger is kept. */
-export function unfoldedEvents(counters: ReadonlyMap<string, number>): number | undefined {
-  const received = counters.get('received');
-  if (received === undefined) return undefined;
-  let folded = 0;
-  for (const [name, lines] of counters) {
-    if (name === 'counted' || name === 'duplicate' || name.startsWith('dead:')) folded += lines;
-  }
-  const unfolded = received - folded;
-  // Below zero the books do not balance, and that is not ours to hide behind a number.
-  return unfolded >= 0 ? unfolded : undefined;
-}
-
 export interface LagMeasures {
   state: PartitionState;
+  /** The counters as of an earlier look. */
+  before: Sample | undefined;
   /** Undefined: could not be counted in time. */
   undelivered: number | undefined;
   /** Lines in the pending entries. Undefined: could not be counted in time. */
   pending: LineCount | undefined;
 }
 
-export function partitionLag({ state, undelivered, pending }: LagMeasures, aliveIds: readonly string[]): PartitionLag {
+export function partitionLag(
+  { state, before, undelivered, pending }: LagMeasures,
+  aliveIds: readonly string[],
+): PartitionLag {
   const pendingEvents = pending?.lines;
   let lagEvents = unfoldedEvents(state.counters);
   let undeliveredEvents = undelivered === 0 ? 0 : undefined;
@@ -80,7 +72,7 @@ export function partitionLag({ state, undelivered, pending }: LagMeasures, alive
   else if (lagEvents !== undefined && pendingEvents !== undefined) {
     undeliveredEvents = Math.max(0, lagEvents - pendingEvents);
   }
-  const waiting = [state.oldestPendingId, state.firstUndeliveredId].filter((id) => id !== undefined).map(entryMs);
+  const waiting = [state.oldestPending?.id, state.firstUndeliveredId].filter((id) => id !== undefined).map(entryMs);
   const oldestMs = waiting.length === 0 ? state.redisMs : Math.min(...waiting);
   return {
     partition: state.partition,
@@ -91,20 +83,27 @@ export function partitionLag({ state, undelivered, pending }: LagMeasures, alive
     lagSeconds: Number.isFinite(oldestMs) ? Math.max(0, state.redisMs - oldestMs) / 1_000 : null,
     pendingEntries: state.pendingEntries,
     pendingEvents: pendingEvents ?? null,
-    oldestPendingIdleMs: state.oldestPendingIdleMs ?? null,
+    oldestPendingIdleMs: state.oldestPending?.idleMs ?? null,
+    ...flowOf(ratesBetween(before, state), lagEvents ?? null),
     consumers: [...state.consumers],
   };
 }
 
-export function lagReport(prefix: string, redisTimeMs: number, partitions: PartitionLag[]): LagReport {
+export interface LagFrame {
+  prefix: string;
+  redisTimeMs: number;
+  intervalMs: number | null;
+}
+
+export function lagReport(frame: LagFrame, partitions: PartitionLag[]): LagReport {
+  const lagEvents = sum(partitions.map((lag) => lag.lagEvents));
   return {
     schema: 'weir.lag/1',
-    prefix,
-    redisTimeMs,
+    ...frame,
     partitions,
     totals: {
       lagEntries: sum(partitions.map((lag) => lag.lagEntries)),
-      lagEvents: sum(partitions.map((lag) => lag.lagEvents)),
+      lagEvents,
       undeliveredEvents: sum(partitions.map((lag) => lag.undeliveredEvents)),
       lagSeconds: partitions.some((lag) => lag.lagSeconds === null)
         ? null
@@ -115,8 +114,15 @@ export function lagReport(prefix: string, redisTimeMs: number, partitions: Parti
         (oldest, { oldestPendingIdleMs: idle }) => (idle === null ? oldest : Math.max(oldest ?? 0, idle)),
         null,
       ),
+      ...flowOf(sumRates(partitions), lagEvents),
     },
   };
+}
+
+function sumRates(partitions: readonly PartitionLag[]): Rates | undefined {
+  const inPerSec = sum(partitions.map(({ rateInPerSec }) => rateInPerSec));
+  const outPerSec = sum(partitions.map(({ rateOutPerSec }) => rateOutPerSec));
+  return inPerSec === null || outPerSec === null ? undefined : { inPerSec, outPerSec };
 }
 
 /** One unknown makes the sum unknown. */
@@ -127,31 +133,4 @@ export function sum(values: readonly (number | null)[]): number | null {
     total += value;
   }
   return total;
-}
-
-export function lagTable({ partitions, totals }: LagReport, { paint }: Pick<View, 'paint'>): string {
-  const header = [
-    'partition',
-    'lag entries',
-    'lag events',
-    'undelivered events',
-    'pending events',
-    'lag time',
-    'pending entries',
-    'oldest idle',
-    'owner',
-  ];
-  const row = (first: string, lag: LagReport['totals'], owner: string): string[] => [
-    first,
-    orQuestion(lag.lagEntries),
-    orQuestion(lag.lagEvents),
-    orQuestion(lag.undeliveredEvents),
-    orQuestion(lag.pendingEvents),
-    lag.lagSeconds === null ? '?' : formatAge(lag.lagSeconds * 1_000),
-    String(lag.pendingEntries),
-    lag.oldestPendingIdleMs === null ? '-' : formatAge(lag.oldestPendingIdleMs),
-    owner,
-  ];
-  const rows = partitions.map((lag) => row(String(lag.partition), lag, lag.owner ?? '-'));
-  return formatTable(header, [...rows, row('total', totals, '')], { paint });
 }

@@ -106,22 +106,31 @@ async function readWaiting(
   let [entries, lines] = [0, 0];
   const read = async (args: (string | number)[]) => {
     const reply = await page.timed(budget, () => waitingScript.run(redis, [stream], [STEP_BYTES, ...args]));
-    const [found, foundLines, first, next, ...missing] = reply as [number, number, Buffer, Buffer, ...Buffer[]];
+    const [found, foundLines, first, last, end, ...missing] = reply as [
+      number,
+      number,
+      Buffer,
+      Buffer,
+      number,
+      ...Buffer[],
+    ];
     entries += found;
     lines += foundLines;
     for (const id of missing) gone.add(String(id));
-    return { dealtWith: found + missing.length, first: String(first), next: String(next) };
+    return { dealtWith: found + missing.length, first: String(first), last: String(last), end: end === 1 };
   };
   for (let at = 0; at < look.pending.length; ) {
     if (budget.spent()) return undefined;
     at += (await read(['ids', ...look.pending.slice(at, at + page.size)])).dealtWith;
   }
-  for (let due = look.firstUndelivered; due !== ''; ) {
+  // Streams are trimmed from their beginning, so as long as the entry that a page begins with is there all after it are.
+  let due = look.firstUndelivered;
+  for (let counted = 0, more = due !== ''; more; counted = 1) {
     if (budget.spent()) return undefined;
-    const { first, next } = await read(['page', due, look.last, page.size]);
-    // Streams are trimmed from their beginning, so as long as the entry that is due is there all after it are.
+    const { first, last, end } = await read(['page', due, look.last, counted, page.size]);
     if (first !== due) return { waiting: undefined, gone };
-    due = next;
+    due = last;
+    more = !end;
   }
   const explained = [...gone].every((id) => known.has(id));
   return { waiting: explained ? { entries, lines, missingEntries: gone.size } : undefined, gone };

@@ -14,17 +14,21 @@ export interface PartitionState {
   /** Entries in the stream, folded ones that are not trimmed yet included. */
   length: number;
   firstId: string | undefined;
+  /** The greatest id there ever was. */
+  lastId: string | undefined;
   /** The oldest entry no consumer was handed yet; without a group that is the first. */
   firstUndeliveredId: string | undefined;
   groupKnown: boolean;
   /** XINFO GROUPS' own figure; undefined where Redis does not know (after XDEL, XGROUP SETID). */
   xinfoLag: number | undefined;
   pendingEntries: number;
-  oldestPendingId: string | undefined;
-  oldestPendingIdleMs: number | undefined;
+  oldestPending: PendingEntry | undefined;
   consumers: readonly { name: string; pendingEntries: number }[];
   /** The ledger, in lines. */
   counters: ReadonlyMap<string, number>;
+  /** Letters in the dead-letter stream, and the id of the newest. */
+  deadLetters: number;
+  newestDeadId: string | undefined;
 }
 
 const lookScript = Script.beside(import.meta.url, 'partition-state');
@@ -32,37 +36,46 @@ const countPageScript = Script.beside(import.meta.url, 'count-page');
 const countLinesScript = Script.beside(import.meta.url, 'count-lines');
 
 export async function lookAtPartition(redis: Redis, partition: number, keys: PartitionKeys): Promise<PartitionState> {
-  const reply = (await lookScript.run(redis, [keys.stream, keys.counters], [CONSUMER_GROUP])) as LookReply;
-  const [redisMs, length, firstId, undeliveredId, groupKnown, lag, pendingEntries, oldestId, oldestIdleMs] = reply;
-  const consumers = pairs(reply[9]).map(([name, entries]) => ({ name: String(name), pendingEntries: Number(entries) }));
+  const reply = await lookScript.run(redis, [keys.stream, keys.counters, keys.dead], [CONSUMER_GROUP]);
+  const [redisMs, length, firstId, lastId, undeliveredId, groupKnown, lag, pendingEntries, ...rest] =
+    reply as LookReply;
+  const [id, consumer, idleMs, deliveries, consumers, counters, deadLetters, newestDeadId] = rest;
   return {
     partition,
     redisMs,
     length,
     firstId: orUndefined(firstId),
+    lastId: orUndefined(lastId),
     firstUndeliveredId: orUndefined(undeliveredId),
     groupKnown: groupKnown === 1,
     xinfoLag: lag < 0 ? undefined : lag,
     pendingEntries,
-    oldestPendingId: orUndefined(oldestId),
-    oldestPendingIdleMs: pendingEntries > 0 ? oldestIdleMs : undefined,
-    consumers,
-    counters: new Map(pairs(reply[10]).map(([name, lines]) => [String(name), Number(lines)])),
+    oldestPending: pendingEntries > 0 ? { id: String(id), consumer: String(consumer), idleMs, deliveries } : undefined,
+    consumers: pairs(consumers).map(([name, entries]) => ({ name: String(name), pendingEntries: Number(entries) })),
+    counters: new Map(pairs(counters).map(([name, lines]) => [String(name), Number(lines)])),
+    deadLetters,
+    newestDeadId: orUndefined(newestDeadId),
   };
 }
 
+/** As partition-state.lua says. */
 type LookReply = [
-  number,
-  number,
-  Buffer,
-  Buffer,
-  number,
-  number,
-  number,
-  Buffer,
-  number,
-  readonly (Buffer | number)[],
-  readonly (Buffer | number)[],
+  redisMs: number,
+  length: number,
+  firstId: Buffer,
+  lastId: Buffer,
+  undeliveredId: Buffer,
+  groupKnown: number,
+  lag: number,
+  pendingEntries: number,
+  oldestId: Buffer,
+  oldestConsumer: Buffer,
+  oldestIdleMs: number,
+  oldestDeliveries: number,
+  consumers: readonly (Buffer | number)[],
+  counters: readonly (Buffer | number)[],
+  deadLetters: number,
+  newestDeadId: Buffer,
 ];
 
 function orUndefined(id: Buffer): string | undefined {
@@ -75,26 +88,30 @@ function pairs<T>(flat: readonly T[]): [T, T][] {
   return found;
 }
 
-/** Entries from `firstId` to the end of the stream; undefined when the budget ran out before. */
-export async function countEntriesFrom(
+/**
+ * Entries from the first undelivered one to the last there was at the look; 'moved' when they were delivered, folded and
+ * trimmed meanwhile, undefined when the budget ran out.
+ */
+export async function countUndelivered(
   redis: Redis,
   stream: string,
-  firstId: string,
+  { firstUndeliveredId, lastId }: PartitionState,
   budget: Budget,
-): Promise<number | undefined> {
+): Promise<number | 'moved' | undefined> {
   const page = new PageSize();
   let entries = 0;
-  let start = firstId;
-  for (;;) {
+  // Streams are trimmed from their beginning, so as long as the entry that a page begins with is there all after it are.
+  for (let due = firstUndeliveredId, more = due !== undefined; more; ) {
     if (budget.spent()) return undefined;
-    const size = page.size;
-    const [found, nextId] = (await page.timed(budget, () =>
-      countPageScript.run(redis, [stream], [start, '+', size, STEP_BYTES]),
-    )) as [number, Buffer];
-    entries += found;
-    if (nextId.length === 0) return entries;
-    start = nextId.toString('latin1');
+    const args = [due!, lastId!, entries === 0 ? 0 : 1, page.size, STEP_BYTES];
+    const reply = await page.timed(budget, () => countPageScript.run(redis, [stream], args));
+    const [counted, firstId, last, end] = reply as [number, Buffer, Buffer, number];
+    if (firstId.toString('latin1') !== due) return 'moved';
+    entries += counted;
+    due = last.toString('latin1');
+    more = end === 0;
   }
+  return entries;
 }
 
 export interface PendingEntry {
@@ -106,24 +123,39 @@ export interface PendingEntry {
 
 const PENDING_PAGE = 500;
 
-/** All pending entries of the partition, oldest first; undefined when the budget ran out before. */
-export async function listPending(redis: Redis, stream: string, budget: Budget): Promise<PendingEntry[] | undefined> {
+export interface PendingList {
+  /** Oldest first. */
+  entries: PendingEntry[];
+  /** False when the budget ran out before the end. */
+  complete: boolean;
+}
+
+/**
+ * The pending entries of the partition, or of one consumer there. In pages without a filter on idle time: with one, Redis
+ * would look through all entries in one go to fill a page.
+ */
+export async function listPending(
+  redis: Redis,
+  stream: string,
+  budget: Budget,
+  consumer?: string,
+): Promise<PendingList> {
   const entries: PendingEntry[] = [];
   let start = '-';
+  const of = consumer === undefined ? [] : [consumer];
   try {
     for (;;) {
-      if (budget.spent()) return undefined;
-      const page = await redis.xpending(stream, CONSUMER_GROUP, start, '+', PENDING_PAGE);
-      for (const [id, consumer, idleMs, deliveries] of page as [string, string, number, number][]) {
-        entries.push({ id, consumer, idleMs, deliveries });
-      }
-      if (page.length < PENDING_PAGE) return entries;
+      if (budget.spent()) return { entries, complete: false };
+      const page = await redis.call('XPENDING', stream, CONSUMER_GROUP, start, '+', PENDING_PAGE, ...of);
+      const rows = page as [string, string, number, number][];
+      for (const [id, name, idleMs, deliveries] of rows) entries.push({ id, consumer: name, idleMs, deliveries });
+      if (rows.length < PENDING_PAGE) return { entries, complete: true };
       start = `(${entries.at(-1)!.id}`;
     }
   } catch (error) {
     const fault = redisFault(error);
     // No stream or no group: nothing was ever delivered.
-    if (fault.code === 'redis-nogroup') return [];
+    if (fault.code === 'redis-nogroup') return { entries: [], complete: true };
     throw fault;
   }
 }

@@ -94,7 +94,7 @@ export function consumerPending(
   };
 }
 
-/** `complete` is false when some partition's pending entries could not be listed in time. */
+/** `complete` is false when some partition's pending entries could not all be listed in time. */
 export function pendingReport(
   prefix: string,
   redisTimeMs: number,
@@ -147,6 +147,9 @@ export function pendingTable({ consumers, totals, filters }: PendingReport, { pa
   ]);
   const total = ['total', '', '', '', orQuestion(totals.entries), orQuestion(totals.events), '', '', '', ''];
   const gone = totals.missingEntries ?? 0;
-  const note = gone > 0 ? `${gone} pending entries are gone from the stream: nobody can fold them any more\n` : '';
-  return formatTable(header, [...rows, total], { paint, left: ['consumer', 'owner'] }) + note;
+  const notes = [
+    ...(gone > 0 ? [`${gone} pending entries are gone from the stream: nobody can fold them any more\n`] : []),
+    ...(totals.entries === null ? ['there are more: --patience 10s lists for longer\n'] : []),
+  ];
+  return formatTable(header, [...rows, total], { paint, left: ['consumer', 'owner'] }) + notes.join('');
 }

@@ -1,51 +1,64 @@
 #!lua flags=no-writes
 -- Adds up the lines of entries that wait to be folded, as a fold would: what no relay can have written has none.
--- KEYS  stream      ARGV  bytes, 'ids', id …                                the entries named
---                         bytes, 'page', first id, last id, entries at most  a page of the entries between, both included
--- Ends early once it has read so many bytes: an entry may be a thousand times as large as the one before it.
--- Replies {entries found, lines, id found first or '', id after the page or '', ids named that are gone …}. Of the ids
--- named it has dealt with as many as it has found and missed.
+-- KEYS  stream      ARGV  bytes, 'ids', id …                     the entries named
+--                         bytes, 'page', first id, last id, 1 if the first is counted already, entries at most
+--                                                                a page of the entries between, both included
+-- Ends early once it has read so many bytes: an entry may be a thousand times as large as the one before it, so few are
+-- read at once until it is known how large they are.
+-- Replies {entries counted, lines, id found first or '', id found last or '', 1 at the end of what was asked for and else
+-- 0, ids named that are gone …}. Of the ids named it has dealt with as many as it has counted and missed.
+local CHUNK_BYTES, MOST = 128 * 1024, 64
 local stream, maxBytes = KEYS[1], tonumber(ARGV[1])
-local reply, bytes = {0, 0, '', ''}, 0
+local reply, bytes = {0, 0, '', '', 0}, 0
 
 -- As batch.ts reads an entry.
-local function add(entry)
+local function linesOf(entry)
   local fields = {}
   for i = 1, #entry[2], 2 do
     fields[entry[2][i]] = entry[2][i + 1]
     bytes = bytes + #entry[2][i + 1]
   end
-  reply[1] = reply[1] + 1
   local n = tonumber(fields['n'])
-  if n and n >= 1 and n % 1 == 0 and tonumber(fields['t']) and fields['b'] and fields['d'] then
-    reply[2] = reply[2] + n
-  end
+  if n and n >= 1 and n % 1 == 0 and tonumber(fields['t']) and fields['b'] and fields['d'] then return n end
+  return 0
+end
+
+local function add(entry)
+  local lines = linesOf(entry)
+  reply[1] = reply[1] + 1
+  reply[2] = reply[2] + lines
 end
 
 if ARGV[2] == 'ids' then
   for i = 3, #ARGV do
-    if bytes >= maxBytes then break end
+    if bytes >= maxBytes then return reply end
     local entry = redis.call('XRANGE', stream, ARGV[i], ARGV[i])[1]
     if entry then add(entry) else reply[#reply + 1] = ARGV[i] end
   end
+  reply[5] = 1
   return reply
 end
 
-local STEP = 8
-local due, size = ARGV[3], tonumber(ARGV[5])
-while due ~= '' do
-  local some = redis.call('XRANGE', stream, due, ARGV[4], 'COUNT', STEP + 1)
-  due = ''
-  for i, entry in ipairs(some) do
-    if reply[3] == '' then reply[3] = entry[1] end
-    if i > STEP then
-      due = entry[1]
-    elseif reply[1] >= size or bytes >= maxBytes then
-      reply[4] = entry[1]
-      return reply
+local from, counted, size, seen, before, step = ARGV[3], ARGV[5] == '1', tonumber(ARGV[6]), 0, 0, 1
+repeat
+  local some = redis.call('XRANGE', stream, from, ARGV[4], 'COUNT', step)
+  for _, entry in ipairs(some) do
+    seen = seen + 1
+    reply[4] = entry[1]
+    if seen == 1 then reply[3] = entry[1] end
+    if seen == 1 and counted then
+      linesOf(entry)
+      -- However large the entry is that was counted before, the page goes on after it.
+      before = bytes
     else
       add(entry)
     end
   end
-end
+  if #some < step then
+    reply[5] = 1
+    return reply
+  end
+  from = '(' .. reply[4]
+  step = math.max(1, math.min(MOST, math.floor(CHUNK_BYTES * seen / math.max(1, bytes))))
+until seen > size or bytes - before >= maxBytes
 return reply

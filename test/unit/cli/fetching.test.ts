@@ -6,13 +6,19 @@ import { Budget, PageSize } from '@weir/cli/page-size';
 describe('how much one step may touch', () => {
   test('grows while steps are quick, shrinks when one was slow, and keeps its bounds', () => {
     const page = new PageSize();
-    const sizes = [1, 1, 8, 20, 20, 20, 20, 20, 20].map((ms) => {
+    const sizes = [1, 1, 1, 3, 9, 9, 9, 9].map((ms) => {
       page.took(ms);
       return page.size;
     });
-    expect(sizes).toEqual([16, 32, 32, 16, 8, 4, 2, 1, 1]);
+    expect(sizes).toEqual([16, 32, 64, 64, 32, 16, 8, 8]);
     for (let i = 0; i < 20; i++) page.took(0);
-    expect(page.size).toBe(4_096);
+    expect(page.size).toBe(1_024);
+  });
+
+  test('does not take a long way to Redis for work of it', () => {
+    const page = new PageSize();
+    for (let i = 0; i < 20; i++) page.took(40);
+    expect(page.size).toBe(1_024);
   });
 
   test('ends with the budget of the command', () => {

@@ -1,12 +1,6 @@
-import {
-  type LagMeasures,
-  lagReport,
-  lagTable,
-  type PartitionLag,
-  partitionLag,
-  undeliveredEntries,
-  unfoldedEvents,
-} from '@weir/cli/lag-report';
+import { unfoldedEvents } from '@weir/cli/flow';
+import { type LagMeasures, lagReport, type PartitionLag, partitionLag, undeliveredEntries } from '@weir/cli/lag-report';
+import { lagTable } from '@weir/cli/lag-table';
 import type { PartitionState } from '@weir/cli/partition-state';
 import { PLAIN_VIEW } from '../../support/weir.ts';
 
@@ -15,12 +9,14 @@ const state = (given: Partial<PartitionState> = {}): PartitionState => ({
   redisMs: 100_000,
   length: 10,
   firstId: '1000-0',
+  lastId: '9000-0',
   firstUndeliveredId: '6000-0',
   groupKnown: true,
   xinfoLag: 5,
   pendingEntries: 0,
-  oldestPendingId: undefined,
-  oldestPendingIdleMs: undefined,
+  oldestPending: undefined,
+  deadLetters: 0,
+  newestDeadId: undefined,
   consumers: [],
   counters: new Map([
     ['received', 1_000],
@@ -76,10 +72,16 @@ describe('events not yet folded', () => {
 
 describe('the lag of a partition', () => {
   const lagOf = (measures: Partial<LagMeasures>, alive: string[] = ['a']): PartitionLag =>
-    partitionLag({ state: state(), undelivered: 5, pending: { lines: 0, missing: 0 }, ...measures }, alive);
+    partitionLag(
+      { state: state(), before: undefined, undelivered: 5, pending: { lines: 0, missing: 0 }, ...measures },
+      alive,
+    );
 
   test('splits events into undelivered and pending ones', () => {
-    const pendingState = state({ pendingEntries: 2, oldestPendingId: '2000-1', oldestPendingIdleMs: 700 });
+    const pendingState = state({
+      pendingEntries: 2,
+      oldestPending: { id: '2000-1', consumer: 'a', idleMs: 700, deliveries: 1 },
+    });
     expect(lagOf({ state: pendingState, pending: { lines: 120, missing: 0 } })).toMatchObject({
       owner: 'a',
       lagEntries: 5,
@@ -116,6 +118,8 @@ describe('the lag of a partition', () => {
   });
 });
 
+const FRAME = { prefix: 'weir', redisTimeMs: 1, intervalMs: 400 };
+
 describe('the report', () => {
   const lag = (given: Partial<PartitionLag>): PartitionLag => ({
     partition: 0,
@@ -127,13 +131,17 @@ describe('the report', () => {
     pendingEntries: 1,
     pendingEvents: 1,
     oldestPendingIdleMs: 250,
+    rateInPerSec: 1_000,
+    rateOutPerSec: 4_000,
+    trend: 'shrinking',
+    drainSeconds: 0.001,
     consumers: [],
     ...given,
   });
 
   test('adds up; times are the worst', () => {
     const other = lag({ partition: 1, lagSeconds: 9, oldestPendingIdleMs: null });
-    expect(lagReport('weir', 1, [lag({}), other]).totals).toEqual({
+    expect(lagReport(FRAME, [lag({}), other]).totals).toEqual({
       lagEntries: 2,
       lagEvents: 6,
       undeliveredEvents: 4,
@@ -141,35 +149,41 @@ describe('the report', () => {
       pendingEntries: 2,
       pendingEvents: 2,
       oldestPendingIdleMs: 250,
+      rateInPerSec: 2_000,
+      rateOutPerSec: 8_000,
+      trend: 'shrinking',
+      drainSeconds: 0.001,
     });
   });
 
   test('says the total is unknown where a part is', () => {
-    const { totals } = lagReport('weir', 1, [lag({}), lag({ lagEntries: null, lagSeconds: null })]);
+    const { totals } = lagReport(FRAME, [lag({}), lag({ lagEntries: null, lagSeconds: null })]);
     expect(totals).toMatchObject({ lagEntries: null, lagSeconds: null, lagEvents: 6 });
   });
 
-  test('reads as a table', () => {
-    const text = lagTable(
-      lagReport('weir', 1, [lag({}), lag({ partition: 1, lagEntries: null, owner: null, oldestPendingIdleMs: null })]),
-      PLAIN_VIEW,
-    );
-    expect(text.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
-      [
-        'partition',
-        'lag entries',
-        'lag events',
-        'undelivered events',
-        'pending events',
-        'lag time',
-        'pending entries',
-        'oldest idle',
-        'owner',
-      ],
-      ['0', '1', '3', '2', '1', '1.5s', '1', '0.3s', 'az1'],
-      ['1', '?', '3', '2', '1', '1.5s', '1', '-', '-'],
-      ['total', '?', '6', '4', '2', '1.5s', '2', '0.3s'],
+  test('reads as a table, with more columns where more is asked for', () => {
+    const unknown = {
+      lagEntries: null,
+      owner: null,
+      oldestPendingIdleMs: null,
+      rateInPerSec: null,
+      rateOutPerSec: null,
+    };
+    const report = lagReport(FRAME, [
+      lag({}),
+      lag({ partition: 1, ...unknown, trend: null, drainSeconds: null }),
+      lag({ partition: 2, rateInPerSec: 0.5, rateOutPerSec: 0, trend: 'stuck', drainSeconds: null }),
+    ]);
+    const rows = (text: string) => text.split('\n').map((line) => line.trim().split(/ {2,}/));
+    expect(rows(lagTable(report, PLAIN_VIEW))).toEqual([
+      ['partition', 'lag', 'events', 'lag time', 'in/s', 'out/s', 'trend', 'drained in', 'pending', 'oldest', 'owner'],
+      ['0', '1', '3', '1.5s', '1000', '4000', 'shrinking', '0.1s', '1', '0.3s', 'az1'],
+      ['1', '?', '3', '1.5s', '?', '?', '?', '?', '1', '-', '-'],
+      ['2', '1', '3', '1.5s', '0.5', '0', 'stuck', 'never', '1', '0.3s', 'az1'],
+      ['total', '?', '9', '1.5s', '?', '?', '?', '?', '3', '0.3s'],
       [''],
     ]);
+    const wide = rows(lagTable(report, { ...PLAIN_VIEW, wide: true }));
+    expect(wide[0]).toEqual(expect.arrayContaining(['undelivered events', 'pending events']));
   });
 });

@@ -6,7 +6,7 @@ import type { CommandContext } from '../command-context.ts';
 import { withDeployment } from '../deployment-target.ts';
 import { readHeartbeats } from '../heartbeats.ts';
 import { Budget } from '../page-size.ts';
-import { countLines, listPending } from '../partition-state.ts';
+import { countLines, listPending, type PendingList } from '../partition-state.ts';
 import {
   byConsumer,
   type ConsumerPending,
@@ -19,29 +19,33 @@ import {
 } from '../pending-report.ts';
 import { show } from '../show.ts';
 
-/** How long `weir pending` lists and counts before it prints `?`. */
-const BUDGET_MS = 10_000;
-
 export const schema = PENDING_SCHEMA;
 
 export async function run(context: CommandContext): Promise<number> {
   const filters = readFilters(context);
+  const patienceMs = context.flags.read('patience', duration({ minMs: 1, maxMs: 600_000 }));
   return withDeployment(context, ({ redis, prefix, partitions }) =>
     show(context, async () => {
-      const budget = new Budget(BUDGET_MS, () => performance.now());
       const { redisMs, heartbeats } = await readAlive(redis, prefix);
-      const consumers: ConsumerPending[] = [];
-      let complete = true;
+      const patience = () => new Budget(patienceMs, () => context.clock.monotonicMs());
+      const listing = patience();
+      const lists: PendingList[] = [];
       for (let partition = 0; partition < partitions; partition++) {
         const { stream } = partitionKeys(prefix, partition);
-        const entries = await listPending(redis, stream, budget);
-        complete &&= entries !== undefined;
-        for (const [consumer, own] of byConsumer(keepPending(entries ?? [], filters))) {
+        lists.push(await listPending(redis, stream, listing, filters.consumer ?? undefined));
+      }
+      // What is slower, reading the entries, comes last: no partition's list waits for it.
+      const counting = patience();
+      const consumers: ConsumerPending[] = [];
+      for (const [partition, { entries }] of lists.entries()) {
+        const { stream } = partitionKeys(prefix, partition);
+        for (const [consumer, own] of byConsumer(keepPending(entries, filters))) {
           const ids = own.map(({ id }) => id);
-          const lines = await countLines(redis, stream, ids, budget);
+          const lines = await countLines(redis, stream, ids, counting);
           consumers.push(consumerPending(partition, consumer, own, lines, heartbeats, redisMs));
         }
       }
+      const complete = lists.every((list) => list.complete);
       const report = pendingReport(prefix, redisMs, filters, consumers, complete);
       return { report, text: (view) => pendingTable(report, view) };
     }),
