@@ -3,17 +3,19 @@ import { bareLine, protocolLine } from '../../../scripts/demo/made-up-events.ts'
 import type { Random } from '../../simulation/random.ts';
 import type { MadeUpEvent } from '../../support/oracle.ts';
 import type { BooksOfTruth } from './books-of-truth.ts';
+import type { OtherTruth } from './other-truth.ts';
 
 /**
  * A crowd that behaves like real clients: each request goes to one relay; where the answer is a timeout, a broken
  * connection or 5xx, the same lines go to the other one, in another order, until somebody answers 2xx. Now and then one
  * sends again what was taken already, at once or when its window is long sealed; now and then one gives up and never
- * learns what became of its lines; and some events come long after they happened.
+ * learns what became of its lines; and some events come long after they happened. Other lines stand between the events.
  */
 export interface ClientsOptions {
   relays: readonly string[];
   random: Random;
   truth: BooksOfTruth;
+  others: OtherTruth;
   eventsPerSecond: number;
   /** From its beginning, a window may be sealed so long after. */
   windowLifeMs: number;
@@ -21,6 +23,8 @@ export interface ClientsOptions {
 
 interface Request {
   names: readonly string[];
+  /** Those of its lines that are no events. */
+  others: readonly string[];
   lines: readonly string[];
   attempts: number;
   /** What it repeats was taken before: nobody needs its answer. */
@@ -39,6 +43,9 @@ const MAX_OPEN = 1_500;
 const PRODUCTS = ['web shop', 'search', 'maps=beta'];
 const EVENT_TYPES = ['http-5xx', 'os_error', 'login', 'slow page'];
 const USERS = 2_000;
+const HOSTS = 50;
+/** Other lines in a request, at most. */
+const MAX_OTHERS = 3;
 
 export class Clients {
   /** Raw line → name of its event, for lines that come back as dead letters. */
@@ -143,7 +150,19 @@ export class Clients {
       names.push(name);
       lines.push(line);
     }
-    return { names, lines, attempts: 0, repeat: false };
+    const others = this.#madeUpOthers(nowMs);
+    return { names, others, lines: shuffled([...lines, ...others], random), attempts: 0, repeat: false };
+  }
+
+  #madeUpOthers(nowMs: number): string[] {
+    const { random, others } = this.#options;
+    return Array.from({ length: random.integer(0, MAX_OTHERS) }, () => {
+      this.#nanos = (this.#nanos + 1) % 1_000_000;
+      const timestamp = BigInt(nowMs) * 1_000_000n + BigInt(this.#nanos);
+      const line = `gauge,host=h${random.integer(1, HOSTS)} level=${random.integer(0, 1_000)}i ${timestamp}`;
+      others.addSent(line);
+      return line;
+    });
   }
 
   #send(request: Request): void {
@@ -152,7 +171,7 @@ export class Clients {
   }
 
   async #untilAnswered(request: Request): Promise<void> {
-    const { relays, random, truth, windowLifeMs } = this.#options;
+    const { relays, random, truth, others, windowLifeMs } = this.#options;
     let lines = request.lines;
     for (let relay = random.integer(0, relays.length - 1); ; relay = (relay + 1) % relays.length) {
       const { status, text } = await post(relays[relay]!, lines);
@@ -171,7 +190,10 @@ export class Clients {
       await sleep(random.between(0.5, 1) * Math.min(2_000, 100 * 2 ** Math.min(request.attempts, 5)));
     }
     this.answered++;
-    if (!request.repeat) truth.addAcked(request.names);
+    if (!request.repeat) {
+      truth.addAcked(request.names);
+      others.addAcked(request.others);
+    }
     if (this.repeatShare > 0 && random.chance(this.repeatShare)) {
       this.repeats++;
       const again: Request = { ...request, lines: shuffled(lines, random), attempts: 0, repeat: true };

@@ -4,6 +4,7 @@ import type { Clients } from './clients.ts';
 import { readDeadLetters } from './dead-letters.ts';
 import { type FaultRegion, PARTITIONS, PREFIX } from './fault-region.ts';
 import type { Fault } from './faults/fault.ts';
+import type { OtherTruth } from './other-truth.ts';
 import type { Evidence } from './verdict.ts';
 import type { Watch } from './watch.ts';
 
@@ -12,20 +13,26 @@ export interface Witnesses {
   region: FaultRegion;
   clients: Clients;
   truth: BooksOfTruth;
+  others: OtherTruth;
   watch: Watch;
   faults: readonly Fault[];
   notQuiet: readonly string[];
 }
 
-export async function gather({ region, clients, truth, watch, faults, notQuiet }: Witnesses): Promise<Evidence> {
+export async function gather(witnesses: Witnesses): Promise<Evidence> {
+  const { region, clients, truth, others, watch, faults, notQuiet } = witnesses;
   const { windowSec, latenessSec } = region.settings;
   const dead = await readDeadLetters(region, clients.nameOfLine);
   const sinks = await Promise.all(
     region.influxds.map(async (influxd) => new Map((await influxd.points(region.database)).map(nameAndValue))),
   );
+  const otherPoints = await Promise.all(
+    region.influxds.map(async (influxd) => new Set(await influxd.points(region.database, ['gauge']))),
+  );
   const ended = [...region.daemons].filter(([, { running, endExpected }]) => !running && !endExpected);
   return {
     sinks,
+    others: { sinks: otherPoints, sent: others.sent, acked: others.acked },
     bounds: truth.bounds(new Set(dead.lines.map(({ name }) => name))),
     highest: watch.highest,
     books: await readBooks(region.client, PREFIX, PARTITIONS),
@@ -46,7 +53,7 @@ export async function gather({ region, clients, truth, watch, faults, notQuiet }
 
 /** What a round came to, in one line. */
 export function summary(
-  { clients, truth, watch }: Witnesses,
+  { clients, truth, others, watch }: Witnesses,
   { bounds, deadLetters, peaks }: Evidence,
   quietMs: number,
 ): string {
@@ -55,6 +62,7 @@ export function summary(
   const memory = mib(Math.max(...peaks.rssBytes.values()));
   return [
     `${truth.sent} events sent, ${truth.acked} answered`,
+    `${others.sent.size} other lines sent, ${others.acked.size} answered`,
     `${retries} retries, ${repeats} repeats, ${givenUp} given up`,
     `${deadLetters.length} dead letters`,
     `${bounds.size} totals in both databases (${exact} of them leave no room), ${watch.dips} dips seen`,

@@ -13,6 +13,8 @@ export interface Backlog {
   journalBytes: number;
   /** Lines in streams that are not folded. */
   unfolded: number;
+  /** Batches of other lines that some sink lacks, or that are not trimmed yet. */
+  others: number;
   /** Windows, by partition, that are not sealed and freed. */
   openWindows: number;
   /** Final records that some sink has not settled and been looked at again for. */
@@ -28,11 +30,15 @@ export async function readBacklog(region: FaultRegion, clients: Clients): Promis
   const open = await Promise.all(
     Array.from({ length: PARTITIONS }, (_, partition) => client.hlen(partitionKeys(PREFIX, partition).windows)),
   );
+  const others = await Promise.all(
+    Array.from({ length: PARTITIONS }, (_, partition) => client.xlen(partitionKeys(PREFIX, partition).others)),
+  );
   return {
     requests: clients.open,
     // A relay that does not answer holds who knows how much.
     journalBytes: sum(unconfirmed.map((bytes) => bytes ?? 1)),
     unfolded: sum(books.map(({ unfolded }) => unfolded)),
+    others: sum(others),
     openWindows: sum(open),
     finals: await client.zcard(finalsKey(PREFIX)),
   };

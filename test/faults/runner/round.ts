@@ -8,6 +8,7 @@ import { Clients } from './clients.ts';
 import { gather, summary, type Witnesses } from './evidence.ts';
 import { FaultRegion, type RegionSettings, SETTINGS, SHORT_SETTINGS } from './fault-region.ts';
 import type { Fault, FaultContext } from './faults/fault.ts';
+import { OtherTruth } from './other-truth.ts';
 import { untilCaughtUp, untilQuiet } from './quiet.ts';
 import type { Round, Step } from './schedule.ts';
 import { judge, type Violation } from './verdict.ts';
@@ -61,9 +62,10 @@ async function play(options: RoundOptions): Promise<Violation[]> {
   const eventsPerSecond = faults.find((fault) => fault.eventsPerSecond)?.eventsPerSecond ?? options.eventsPerSecond;
   const region = await FaultRegion.start({ settings, influxds, database, logDir, broken });
   const truth = new BooksOfTruth(settings.windowSec);
+  const others = new OtherTruth();
   const windowLifeMs = (settings.windowSec + settings.latenessSec) * 1000;
   const fronts = region.relayIds.map((id) => region.fronts.get(id)!.address);
-  const clients = new Clients({ relays: fronts, random, truth, eventsPerSecond, windowLifeMs });
+  const clients = new Clients({ relays: fronts, random, truth, others, eventsPerSecond, windowLifeMs });
   const watch = new Watch(region);
   const context: FaultContext = { region, clients, random };
   clients.start();
@@ -82,7 +84,7 @@ async function play(options: RoundOptions): Promise<Violation[]> {
   }
   await watch.stop();
   await watch.look();
-  const witnesses: Witnesses = { region, clients, truth, watch, faults, notQuiet };
+  const witnesses: Witnesses = { region, clients, truth, others, watch, faults, notQuiet };
   const evidence = await gather(witnesses);
   const violations = judge(evidence);
   const verdict = violations.length === 0 ? 'ok  ' : 'FAIL';

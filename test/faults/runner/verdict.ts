@@ -7,6 +7,8 @@ import type { Peaks } from './watch.ts';
 export interface Evidence {
   /** By InfluxDB, point → value. */
   sinks: readonly ReadonlyMap<string, number>[];
+  /** Points of other lines: by InfluxDB, and what clients know of them. */
+  others: { sinks: readonly ReadonlySet<string>[]; sent: ReadonlySet<string>; acked: ReadonlySet<string> };
   bounds: ReadonlyMap<string, Bounds>;
   /** By InfluxDB, point → the highest value ever seen of it. */
   highest: readonly ReadonlyMap<string, number>[];
@@ -43,6 +45,8 @@ export interface DeadLine {
 
 export type Rule =
   | 'lost'
+  | 'other-lost'
+  | 'other-strange'
   | 'over-counted'
   | 'unequal'
   | 'shrunk'
@@ -75,6 +79,7 @@ const CLOCK_SLACK_MS = 500;
 export function judge(evidence: Evidence): Violation[] {
   return [
     ...totals(evidence),
+    ...otherLines(evidence),
     ...equality(evidence),
     ...regress(evidence),
     ...ledger(evidence),
@@ -97,6 +102,18 @@ function* totals({ sinks, bounds }: Evidence): Iterable<Violation> {
     }
     for (const [name, value] of points) {
       if (!bounds.has(name)) yield { rule: 'over-counted', text: `${sink}: ${name} is ${value}, none was sent` };
+    }
+  }
+}
+
+/** Other lines pass through at least once, and each of these is a point of its own. */
+function* otherLines({ others: { sinks, sent, acked } }: Evidence): Iterable<Violation> {
+  for (const [i, points] of sinks.entries()) {
+    for (const line of acked) {
+      if (!points.has(line)) yield { rule: 'other-lost', text: `az${i + 1} lacks ${line}, which was answered 2xx` };
+    }
+    for (const line of points) {
+      if (!sent.has(line)) yield { rule: 'other-strange', text: `az${i + 1} holds ${line}, which nobody sent` };
     }
   }
 }

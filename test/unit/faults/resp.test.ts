@@ -2,6 +2,7 @@ import {
   argumentCount,
   formatRequest,
   isErrorReply,
+  isNullReply,
   RespFrames,
   requestArguments,
 } from '../../faults/runner/proxies/resp.ts';
@@ -46,4 +47,8 @@ test('a request is the arguments it was made of, whatever bytes they hold', () =
 
 test('an error reply is told from others', () => {
   expect(REPLIES.filter((reply) => isErrorReply(Buffer.from(reply)))).toEqual(['-ERR no\r\n']);
+});
+
+test('a reply that brings nothing is told from one that brings none', () => {
+  expect(REPLIES.filter((reply) => isNullReply(Buffer.from(reply)))).toEqual(['*-1\r\n']);
 });

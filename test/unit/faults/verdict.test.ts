@@ -21,6 +21,7 @@ function evidence(changes: Partial<Evidence> = {}): Evidence {
   ]);
   return {
     sinks: [totals, totals],
+    others: { sinks: [new Set(), new Set()], sent: new Set(), acked: new Set() },
     bounds: truthOf(2).bounds(new Set()),
     highest: [totals, totals],
     books: [{ received: 3, counted: 2, duplicate: 1, dead: {}, unfolded: 0 }],
@@ -58,6 +59,13 @@ test('an answered event that is not counted is lost, unless it is a dead letter'
   const changes = { sinks: both(1, 1), highest: both(1, 1), books };
   expect(rules(changes)).toEqual(['lost', 'books-differ']);
   expect(rules({ ...changes, bounds: truthOf(2).bounds(new Set(['ada'])) })).toEqual([]);
+});
+
+test('an other line that was answered is in every database, and one that was not may be', () => {
+  const [both, one] = [new Set(['a', 'b']), new Set(['a'])];
+  expect(rules({ others: { sinks: [both, one], sent: both, acked: one } })).toEqual([]);
+  expect(rules({ others: { sinks: [both, one], sent: both, acked: both } })).toEqual(['other-lost']);
+  expect(rules({ others: { sinks: [both, one], sent: one, acked: one } })).toEqual(['other-strange']);
 });
 
 test('an event that was never answered may be in or out, but only once', () => {

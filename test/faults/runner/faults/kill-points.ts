@@ -42,6 +42,20 @@ const POINTS: readonly Point[] = [
     at: 'xreadgroup',
   },
   {
+    name: 'aggregator-kill-after-other-read',
+    what: 'when other lines were handed to it and it has not seen them',
+    of: 'aggregator',
+    phase: 'reply',
+    at: 'xreadgroup-others',
+  },
+  {
+    name: 'aggregator-kill-before-other-ack',
+    what: 'when a sink has other lines and their batch is not acked',
+    of: 'aggregator',
+    phase: 'request',
+    at: 'xack',
+  },
+  {
     name: 'aggregator-kill-before-fold',
     what: 'when it has read entries and not folded them',
     of: 'aggregator',

@@ -1,4 +1,4 @@
-import { argumentCount, formatRequest, isErrorReply, RespFrames, requestArguments } from './resp.ts';
+import { formatRequest, isErrorReply, isNullReply, RespFrames, requestArguments } from './resp.ts';
 import type { KnownScript } from './scripts.ts';
 import { type Inspection, type ProxiedConnection, TcpProxy } from './tcp-proxy.ts';
 
@@ -10,7 +10,7 @@ import { type Inspection, type ProxiedConnection, TcpProxy } from './tcp-proxy.t
 export interface Sighting {
   proxy: RedisProxy;
   phase: 'request' | 'reply';
-  /** A script's name, or the command in small letters: `fold`, `xreadgroup`; append.lua that only asks is `append-probe`. */
+  /** A script's name, or the command in small letters: `fold`, `xreadgroup`; of other lines `xreadgroup-others`. */
   name: string;
 }
 
@@ -22,8 +22,6 @@ export type SightingVerdict = 'pass' | 'swallow';
 export type Watcher = (sighting: Sighting) => SightingVerdict;
 /** Answers other arguments for a request, or undefined to leave it. */
 export type Rewriter = (name: string, args: () => Buffer[]) => Buffer[] | undefined;
-
-const PROBE_ARGUMENTS = 7;
 
 export class RedisProxy extends TcpProxy {
   readonly watchers = new Set<Watcher>();
@@ -60,7 +58,11 @@ export class RedisProxy extends TcpProxy {
         const passed: Buffer[] = [];
         for (const frame of replies.push(chunk)) {
           const name = asked.shift() ?? 'unasked';
-          if (!isErrorReply(frame) && this.#verdict({ proxy: this, phase: 'reply', name }) === 'swallow') {
+          if (
+            !isErrorReply(frame) &&
+            !isNullReply(frame) &&
+            this.#verdict({ proxy: this, phase: 'reply', name }) === 'swallow'
+          ) {
             connection.losing.down = true;
             break;
           }
@@ -80,9 +82,10 @@ export class RedisProxy extends TcpProxy {
   #nameOf(frame: Buffer): string {
     const [command = '', second = ''] = requestArguments(frame, 2).map((arg) => arg.toString('latin1'));
     const name = command.toLowerCase();
+    if (name === 'xreadgroup' && requestArguments(frame).at(-2)?.toString().endsWith(':others'))
+      return `${name}-others`;
     if (name !== 'evalsha' && name !== 'eval') return name;
     const script = (name === 'evalsha' ? this.#bySha1 : this.#bySource).get(second);
-    if (script === 'append' && argumentCount(frame) <= PROBE_ARGUMENTS) return 'append-probe';
     return script ?? name;
   }
 }

@@ -76,6 +76,13 @@ export function formatRequest(args: readonly Buffer[]): Buffer {
   return Buffer.concat(parts);
 }
 
+/** Nothing is there: no entry was read. */
+export function isNullReply(frame: Buffer): boolean {
+  return frame.length === NULL_ARRAY.length && frame.equals(NULL_ARRAY);
+}
+
+const NULL_ARRAY = Buffer.from('*-1\r\n');
+
 /** An error reply, such as NOSCRIPT: the command did nothing. */
 export function isErrorReply(frame: Buffer): boolean {
   return frame[0] === 0x2d;
