@@ -1,13 +1,10 @@
 import { gzipSync } from 'node:zlib';
-import { parseStreamEntry, type StreamEntry } from '@weir/common/batch';
-import { partitionKeys } from '@weir/common/keys';
 import type { Redis } from 'ioredis';
 import { articleLines } from '../support/article.ts';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
-
-const PARTITIONS = 8;
+import { linesOf, takeEntries } from '../support/relay-streams.ts';
 
 let server: RedisServer;
 let redis: Redis;
@@ -23,27 +20,7 @@ function startRelay(id: string, more: readonly string[] = []): Promise<Daemon> {
   return startDaemon('weir-relay', [...place, ...more]);
 }
 
-/** Everything in the streams since the last call, emptied by it. An answer may come before, once the journal is synced. */
-async function taken(): Promise<StreamEntry[]> {
-  await eventually(
-    async () => {
-      const accepted = await relay.metric('weir_relay_lines_accepted_total{door="http"}');
-      return (await relay.metric('weir_relay_lines_appended_total')) === accepted;
-    },
-    { what: 'all accepted lines in Redis' },
-  );
-  const entries: StreamEntry[] = [];
-  for (let partition = 0; partition < PARTITIONS; partition++) {
-    const { stream } = partitionKeys('weir', partition);
-    for (const [id, fields] of await redis.xrangeBuffer(stream, '-', '+')) {
-      entries.push(parseStreamEntry(id.toString(), fields)!);
-      await redis.xdel(stream, id.toString());
-    }
-  }
-  return entries;
-}
-const linesOf = (entries: readonly StreamEntry[]) =>
-  entries.flatMap(({ lines }) => lines.toString().split('\n').slice(0, -1)).sort();
+const taken = () => takeEntries(relay, redis);
 
 async function write(path: string, body: string | Uint8Array, headers: Record<string, string> = {}) {
   const response = await fetch(`http://${relay.http}${path}`, { method: 'POST', body, headers });
@@ -97,12 +74,6 @@ describe('a write', () => {
     expect(await write('/write?db=events', body)).toMatchObject({ status: 204 });
     expect(await write('/api/v2/write', body)).toMatchObject({ status: 204 });
     expect(await taken()).toEqual([]);
-  });
-
-  test('and a ping are what InfluxDB clients begin with', async () => {
-    for (const method of ['GET', 'HEAD']) {
-      expect((await fetch(`http://${relay.http}/ping`, { method })).status).toBe(204);
-    }
   });
 });
 

@@ -13,10 +13,15 @@ const CHECK_TIMEOUT_MS = 2_000;
 
 /** `status` is spelled as InfluxDB's own health answer spells it. */
 export async function sendHealth(response: ServerResponse, checks: Readonly<Record<string, Check>>): Promise<void> {
-  const results = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await run(check)]));
-  const byName = Object.fromEntries(results) as Record<string, CheckResult>;
+  const byName = await runChecks(checks);
   const ok = Object.values(byName).every((result) => result.ok);
   sendJson(response, ok ? 200 : 503, { status: ok ? 'pass' : 'fail', checks: byName });
+}
+
+/** Never rejects, and waits for no check longer than a probe would: one that does not answer has failed. */
+export async function runChecks(checks: Readonly<Record<string, Check>>): Promise<Record<string, CheckResult>> {
+  const results = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await run(check)]));
+  return Object.fromEntries(results) as Record<string, CheckResult>;
 }
 
 async function run(check: Check): Promise<CheckResult> {

@@ -46,6 +46,8 @@ export interface BuildContext {
   fail: (error: unknown) => void;
   /** Aborted once the process begins to stop: whoever waits for Redis at start gives up. */
   stopping: AbortSignal;
+  /** Of the program. */
+  version: string;
 }
 
 export interface DaemonOptions<S extends SettingsSpec> extends ProgramIdentity {
@@ -117,12 +119,16 @@ export async function runDaemon<const S extends SettingsSpec>(options: DaemonOpt
   });
   const life = new Life(options.name, process, logger, options.clock ?? systemClock, drainMs);
   const settings = loaded.settings as SettingsOf<S>;
-  await life.run((context) => options.build(settings, context), { version: options.version, settings: loaded.shown });
+  const { version } = options;
+  const build = (context: LifeContext) => options.build(settings, { ...context, version });
+  await life.run(build, { version, settings: loaded.shown });
 }
 
 function settingsLine(name: string, error: SettingsError): string {
   return `${name}: ${error.message.replace(/\s*[\r\n]+\s*/g, ' ')}\n`;
 }
+
+type LifeContext = Omit<BuildContext, 'version'>;
 
 /** From build to exit. The first reason to stop decides the exit code, unless the stop itself goes wrong. */
 class Life {
@@ -147,7 +153,7 @@ class Life {
   }
 
   /** `about` goes into the log line `ready`. */
-  async run(build: (context: BuildContext) => Promise<Daemon>, about: object): Promise<void> {
+  async run(build: (context: LifeContext) => Promise<Daemon>, about: object): Promise<void> {
     const end = new Promise<void>((resolve) => {
       this.#ended = resolve;
     });

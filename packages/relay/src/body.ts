@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import { createGunzip } from 'node:zlib';
-import type { Refusal } from './api/words.ts';
 import { BodyPieces } from './body-pieces.ts';
 
 /**
@@ -17,14 +16,6 @@ export interface BodiesOptions {
   inflightBytes: number;
 }
 
-/** What to tell a client that is still there. */
-export const REFUSED_BODIES: Readonly<Record<Exclude<BodyFault, 'cut-off'>, Refusal>> = {
-  'too-large': { status: 413, message: 'the body is larger than --body-limit' },
-  'no-room': { status: 503, message: 'too many requests in hand (--inflight-bytes)' },
-  'bad-encoding': { status: 415, message: 'unknown Content-Encoding, expected gzip or none' },
-  'bad-gzip': { status: 400, message: 'the body is not valid gzip' },
-};
-
 export class Bodies {
   readonly #options: BodiesOptions;
   #inflightBytes = 0;
@@ -37,9 +28,13 @@ export class Bodies {
     return this.#inflightBytes;
   }
 
-  /** Reads the body and counts it as in hand until `use` is done with it. */
-  async hold<T>(request: IncomingMessage, use: (body: Buffer) => Promise<T> | T): Promise<T | BodyFault> {
-    const { bodyLimitBytes: maxBytes, inflightBytes } = this.#options;
+  /** Reads the body and counts it as in hand until `use` is done with it. `maxBytes` where it is less than usual. */
+  async hold<T>(
+    request: IncomingMessage,
+    use: (body: Buffer) => Promise<T> | T,
+    maxBytes = this.#options.bodyLimitBytes,
+  ): Promise<T | BodyFault> {
+    const { inflightBytes } = this.#options;
     let reserved = 0;
     const reserve = (bytes: number): boolean => {
       if (this.#inflightBytes + bytes > inflightBytes) return false;
@@ -48,7 +43,8 @@ export class Bodies {
       return true;
     };
     try {
-      const body = await readBody(request, { maxBytes, reserve });
+      const limits = { maxBytes: Math.min(maxBytes, this.#options.bodyLimitBytes), reserve };
+      const body = await readBody(request, limits);
       return typeof body === 'string' ? body : await use(body);
     } finally {
       this.#inflightBytes -= reserved;

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type HttpServer, sendJson } from '@weir/common/http';
+import type { HttpServer } from '@weir/common/http';
 import type { ApiRoute, Gate } from './api/route.ts';
 import type { Answer } from './api/words.ts';
 import type { RelayCounts } from './relay-metrics.ts';
@@ -12,6 +12,8 @@ import type { RelayCounts } from './relay-metrics.ts';
 export interface FrontDoorOptions {
   routes: readonly ApiRoute[];
   gate: Gate;
+  /** On every answer. */
+  headers: Readonly<Record<string, string>>;
   counts: RelayCounts;
 }
 
@@ -38,12 +40,18 @@ export class FrontDoor {
     const answer = refusal ? route.words.refused(refusal) : await route.handle(request, query);
     if (answer === undefined) return;
     if (route.kind === 'write') this.#options.counts.countAnswer(answer.status);
-    send(response, answer);
+    this.#send(response, answer);
   }
-}
 
-function send(response: ServerResponse, { status, headers, body }: Answer): void {
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  if (body === undefined) response.writeHead(status).end();
-  else sendJson(response, status, body);
+  #send(response: ServerResponse, { status, headers, body, indent }: Answer): void {
+    const all: Record<string, string | number> = { ...this.#options.headers, ...headers };
+    if (body === undefined) {
+      response.writeHead(status, all).end();
+      return;
+    }
+    const text = `${JSON.stringify(body, undefined, indent)}\n`;
+    all['content-type'] = 'application/json';
+    all['content-length'] = Buffer.byteLength(text);
+    response.writeHead(status, all).end(text);
+  }
 }

@@ -44,7 +44,8 @@ export interface ProductFilter {
   allows(product: Span): boolean;
 }
 
-export const MAX_REJECTIONS = 20;
+/** So that a client can take out what was rejected, and an answer has a bound all the same. */
+export const MAX_REJECTIONS = 1000;
 
 /** Who takes which lines. */
 export interface LineTakers {

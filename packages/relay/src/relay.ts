@@ -4,6 +4,7 @@ import { RedisTime, systemClock } from '@weir/common/clock';
 import { readDeployment } from '@weir/common/deployment';
 import { SettingsError } from '@weir/common/errors';
 import { type Check, HttpServer } from '@weir/common/http';
+import { runChecks } from '@weir/common/http-health';
 import { httpLimits } from '@weir/common/http-settings';
 import type { Logger } from '@weir/common/logger';
 import type { BuildContext, Daemon } from '@weir/common/program';
@@ -14,8 +15,10 @@ import { tlsPairReader } from '@weir/common/tls-files';
 import { Access } from './access/access.ts';
 import { readTokenFile, type TokenEntry } from './access/token-file.ts';
 import { Admission } from './admission.ts';
+import { eventsApi } from './api/events-api.ts';
 import { influxV1 } from './api/influx-v1.ts';
 import { influxV2 } from './api/influx-v2.ts';
+import { influxVersion } from './api/influx-version.ts';
 import { Bodies } from './body.ts';
 import { CountsReport } from './counts-report.ts';
 import { DataDir } from './data-dir.ts';
@@ -48,7 +51,8 @@ const MIN_REPORT_COMMAND_MS = 200;
 /** Farther from Redis's clock than this, something is wrong with one of the two. */
 const MAX_CLOCK_APART_MS = 60_000;
 
-export async function buildRelay(settings: RelaySettings, { logger, fail, stopping }: BuildContext): Promise<Daemon> {
+export async function buildRelay(settings: RelaySettings, context: BuildContext): Promise<Daemon> {
+  const { logger, fail, stopping } = context;
   checkTogether(settings);
   const { prefix, partitions, id, drainMs } = settings;
   const log = logger.child({ id });
@@ -189,9 +193,17 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
     stopping,
     stopWaitMs: drainMs * REQUEST_WAIT_SHARE,
   });
+  const version = influxVersion(context.version);
+  const checks = readyChecks(publisher, admission, time, diskJournal);
+  const check = () => runChecks(checks);
   const frontDoor = new FrontDoor({
-    routes: [...influxV1(writes), ...influxV2(writes)],
+    routes: [
+      ...influxV1({ writes, bodies, version }),
+      ...influxV2({ writes, check, startedMs: Date.now(), clock, version }),
+      ...eventsApi(writes),
+    ],
     gate: access.gate,
+    headers: { 'x-influxdb-version': version, 'x-influxdb-build': 'OSS' },
     counts,
   });
   metrics.levels = () => ({
@@ -210,7 +222,7 @@ export async function buildRelay(settings: RelaySettings, { logger, fail, stoppi
           logger: log,
           metrics,
           metricPrefix: 'weir_relay',
-          readyChecks: readyChecks(publisher, admission, time, diskJournal),
+          readyChecks: checks,
           limits: httpLimits(settings),
           readTls: tlsPairReader(settings.httpTlsCert, settings.httpTlsKey),
           stopDeadlineMs: drainMs * HTTP_STOP_SHARE,

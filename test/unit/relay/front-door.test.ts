@@ -19,7 +19,7 @@ async function open(routes: readonly ApiRoute[], gate: Gate) {
   const server = new HttpServer({ address, ...more });
   servers.push(server);
   const counts = new RelayCounts({ observe: () => undefined });
-  new FrontDoor({ routes, gate, counts }).addTo(server);
+  new FrontDoor({ routes, gate, headers: { 'x-door': 'front' }, counts }).addTo(server);
   await server.start();
   return { url: `http://${server.address()}`, counts };
 }
@@ -41,6 +41,7 @@ test('whoever the gate stops never reaches the handler, and is told in the words
   }));
   const [v1, v2] = await Promise.all(['/v1', '/v2'].map((path) => fetch(url + path, { method: 'POST', body: 'x' })));
   expect([v1!.status, await v1!.json()]).toEqual([400, { error: 'not you' }]);
+  expect(v1!.headers.get('x-door')).toBe('front');
   expect([v2!.status, await v2!.json()]).toEqual([400, { code: 'invalid', message: 'not you' }]);
   expect(handle).not.toHaveBeenCalled();
 });
@@ -54,6 +55,7 @@ test('the gate is asked once for each request, with the route', async () => {
   const { url } = await open([route('write', '/a', () => done), route('health', '/b', () => done)], gate);
   const answer = await fetch(`${url}/a?db=x`, { method: 'POST' });
   expect([answer.status, answer.headers.get('x-sign'), await answer.json()]).toEqual([200, 'yes', { fine: true }]);
+  expect(answer.headers.get('x-door')).toBe('front');
   await fetch(`${url}/b`, { method: 'POST' });
   expect(asked).toEqual(['POST write /a db=x', 'POST health /b ']);
 });

@@ -1,4 +1,5 @@
-import type { LinesRead, Rejection } from '../lines.ts';
+import type { BodyFault } from '../body.ts';
+import type { LinesRead } from '../lines.ts';
 
 /**
  * What a request is answered, in the words of the two InfluxDB APIs: 1.x says `{"error":…}` and repeats it in a header,
@@ -10,11 +11,13 @@ export interface Answer {
   headers: Readonly<Record<string, string>>;
   /** JSON; undefined: no body. */
   body: unknown;
+  /** Spaces by which the JSON is indented for a human. */
+  indent?: number;
 }
 
 export interface Refusal {
   /** Says whether sending it again can help: 503 it can, 4xx it cannot. */
-  status: 400 | 401 | 413 | 415 | 503;
+  status: 400 | 401 | 413 | 415 | 501 | 503;
   message: string;
   headers?: Readonly<Record<string, string>>;
 }
@@ -24,9 +27,23 @@ export interface ApiWords {
   /** For whoever has no token in force. */
   readonly unauthorized: Refusal;
   refused(refusal: Refusal): Answer;
-  /** Some lines were rejected and the others taken. */
-  partial(read: LinesRead): Answer;
+  /** Some lines were rejected and the others taken. `unit`: what the client sent, and what their numbers count. */
+  partial(read: LinesRead, unit: Unit): Answer;
 }
+
+export type Unit = 'line' | 'item';
+
+/** What to tell a client whose body cannot be taken, if it is still there. */
+export const REFUSED_BODIES: Readonly<Record<Exclude<BodyFault, 'cut-off'>, Refusal>> = {
+  'too-large': { status: 413, message: 'the body is larger than --body-limit' },
+  'no-room': { status: 503, message: 'too many requests in hand (--inflight-bytes)' },
+  'bad-encoding': { status: 415, message: 'unknown Content-Encoding, expected gzip or none' },
+  'bad-gzip': { status: 400, message: 'the body is not valid gzip' },
+};
+
+/** For whoever asks for points, in any query language. */
+export const READ_ELSEWHERE =
+  'this is a Weir relay, which only takes writes: read from the InfluxDBs that its aggregators write to';
 
 export const WRITTEN: Answer = { status: 204, headers: {}, body: undefined };
 
@@ -40,11 +57,12 @@ export const V1_WORDS: ApiWords = {
     headers: { 'www-authenticate': 'Basic realm="weir"' },
   },
   refused: ({ status, message, headers }) => v1Error(status, message, {}, headers),
-  partial: (read) => v1Error(400, partialMessage(read), { rejected: read.rejections }),
+  partial: (read, unit) => v1Error(400, partialMessage(read, unit), { rejected: rejectedOf(read, unit) }),
 };
 
 function v1Error(status: number, message: string, more: object, headers: Refusal['headers'] = {}): Answer {
-  const error = { 'x-influxdb-error': message.slice(0, MAX_HEADER_CHARS) };
+  // A query's own words may be in it, and a header takes only printable characters.
+  const error = { 'x-influxdb-error': message.slice(0, MAX_HEADER_CHARS).replace(/[^\x20-\x7e]/g, '?') };
   return { status, headers: { ...retryAfter(status), ...error, ...headers }, body: { error: message, ...more } };
 }
 
@@ -54,6 +72,7 @@ const V2_CODES: Readonly<Record<Refusal['status'], string>> = {
   401: 'unauthorized',
   413: 'request too large',
   415: 'unsupported media type',
+  501: 'not implemented',
   503: 'unavailable',
 };
 
@@ -64,9 +83,9 @@ export const V2_WORDS: ApiWords = {
     headers: { 'www-authenticate': 'Token realm="weir"' },
   },
   refused: ({ status, message, headers }) => v2Error(status, message, {}, headers),
-  partial: (read) => {
-    const { rejections } = read;
-    return v2Error(400, partialMessage(read), { line: rejections[0]!.line, rejected: rejections });
+  partial: (read, unit) => {
+    const { line } = read.rejections[0]!;
+    return v2Error(400, partialMessage(read, unit), { line, rejected: rejectedOf(read, unit) });
   },
 };
 
@@ -80,10 +99,18 @@ function retryAfter(status: number): Record<string, string> {
   return status === 503 ? { 'retry-after': String(RETRY_AFTER_SEC) } : {};
 }
 
+function rejectedOf({ rejections }: LinesRead, unit: Unit): object[] {
+  return rejections.map(({ line, reason, detail }) => ({ [unit]: line, reason, detail }));
+}
+
+const MAX_SHOWN = 20;
+
 /** No byte of the lines themselves is in it: it goes into a header, and into clients' logs. */
-function partialMessage({ accepted, others, rejected, rejections }: LinesRead): string {
-  const shown = rejections.map(({ line, reason, detail }: Rejection) => `line ${line}: ${reason}: ${detail}`);
-  const more = rejected - rejections.length;
-  if (more > 0) shown.push(`and ${more} more`);
-  return `partial write: ${rejected} of ${accepted + others + rejected} lines rejected: ${shown.join('; ')} dropped=${rejected}`;
+function partialMessage({ accepted, others, rejected, rejections }: LinesRead, unit: Unit): string {
+  const shown = rejections
+    .slice(0, MAX_SHOWN)
+    .map(({ line, reason, detail }) => `${unit} ${line}: ${reason}: ${detail}`);
+  if (rejected > shown.length) shown.push(`and ${rejected - shown.length} more`);
+  const all = accepted + others + rejected;
+  return `partial write: ${rejected} of ${all} ${unit}s rejected: ${shown.join('; ')} dropped=${rejected}`;
 }

@@ -14,7 +14,7 @@ const partial =
   'partial write: 2 of 5 lines rejected: line 2: syntax: a tag has no value; line 4: past: the timestamp is before 1970 dropped=2';
 
 test('rejected lines are told in the words of 1.x', () => {
-  expect(V1_WORDS.partial(read)).toEqual({
+  expect(V1_WORDS.partial(read, 'line')).toEqual({
     status: 400,
     headers: { 'x-influxdb-error': partial },
     body: { error: partial, rejected: read.rejections },
@@ -22,15 +22,41 @@ test('rejected lines are told in the words of 1.x', () => {
 });
 
 test('rejected lines are told in the words of 2.x', () => {
-  expect(V2_WORDS.partial(read)).toEqual({
+  expect(V2_WORDS.partial(read, 'line')).toEqual({
     status: 400,
     headers: { 'x-platform-error-code': 'invalid' },
     body: { code: 'invalid', message: partial, line: 2, rejected: read.rejections },
   });
 });
 
+test('items that are no lines are called so', () => {
+  const { body } = V1_WORDS.partial(read, 'item');
+  expect(body).toEqual({
+    error: partial.replaceAll('lines', 'items').replaceAll('line ', 'item '),
+    rejected: [
+      { item: 2, reason: 'syntax', detail: 'a tag has no value' },
+      { item: 4, reason: 'past', detail: 'the timestamp is before 1970' },
+    ],
+  });
+});
+
+test('of many rejections the message names the first twenty, and the body all that are known', () => {
+  const rejections = Array.from({ length: 50 }, (_, i) => ({ line: i + 1, reason: 'past' as const, detail: 'early' }));
+  const { error, rejected } = V1_WORDS.partial({ ...read, rejected: 60, rejections }, 'line').body as {
+    error: string;
+    rejected: object[];
+  };
+  expect(rejected).toHaveLength(50);
+  expect(error).toMatch(/line 20: past: early; and 40 more dropped=60$/);
+});
+
+test('a header holds nothing that a header must not', () => {
+  const { headers } = V1_WORDS.refused({ status: 400, message: 'found é\r\nset-cookie: x' });
+  expect(headers['x-influxdb-error']).toBe('found ???set-cookie: x');
+});
+
 test('lines beyond the first are counted', () => {
-  const { body } = V1_WORDS.partial({ ...read, accepted: 0, others: 0, rejected: 100 });
+  const { body } = V1_WORDS.partial({ ...read, accepted: 0, others: 0, rejected: 100 }, 'line');
   expect(body).toMatchObject({
     error: expect.stringMatching(/^partial write: 100 of 100 .*; and 98 more dropped=100$/),
   });
@@ -42,12 +68,12 @@ test('the header stays short enough to be read', () => {
     reason: 'syntax' as const,
     detail: 'x'.repeat(100),
   }));
-  const { headers } = V1_WORDS.partial({ ...read, rejected: 20, rejections });
+  const { headers } = V1_WORDS.partial({ ...read, rejected: 20, rejections }, 'line');
   expect(headers['x-influxdb-error']).toHaveLength(1000);
 });
 
 test('only what may be sent again says when', () => {
-  const refused = (status: 400 | 413 | 415 | 503) => ({ status, message: 'no' });
+  const refused = (status: 400 | 413 | 415 | 501 | 503) => ({ status, message: 'no' });
   expect(V1_WORDS.refused(refused(503))).toEqual({
     status: 503,
     headers: { 'retry-after': '1', 'x-influxdb-error': 'no' },
@@ -58,7 +84,7 @@ test('only what may be sent again says when', () => {
     headers: { 'retry-after': '1', 'x-platform-error-code': 'unavailable' },
     body: { code: 'unavailable', message: 'no' },
   });
-  for (const status of [400, 413, 415] as const) {
+  for (const status of [400, 413, 415, 501] as const) {
     expect(V1_WORDS.refused(refused(status)).headers).not.toHaveProperty('retry-after');
     expect(V2_WORDS.refused(refused(status)).body).toHaveProperty('code');
   }
