@@ -6,6 +6,7 @@ import { agreeOnDeployment, type Deployment } from '@weir/common/deployment';
 import { SettingsError } from '@weir/common/errors';
 import { HttpServer } from '@weir/common/http';
 import { httpLimits } from '@weir/common/http-settings';
+import { aggregatorStatesKey } from '@weir/common/keys';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { Metrics } from '@weir/common/metrics';
@@ -14,18 +15,21 @@ import { connectionEpoch, openRedis } from '@weir/common/redis';
 import { passingFault } from '@weir/common/redis-fault';
 import { redisService } from '@weir/common/redis-service';
 import { type Service, ServiceGroup } from '@weir/common/service';
+import { StateReport } from '@weir/common/state-report';
 import { tlsPairReader } from '@weir/common/tls-files';
 import type { Redis } from 'ioredis';
 import { type AggregatorMetrics, aggregatorMetrics } from './aggregator-metrics.ts';
+import { aggregatorState } from './aggregator-state.ts';
 import { BoundsWatch } from './bounds-watch.ts';
 import { Membership } from './membership.ts';
 import { Observer } from './observer.ts';
 import { OtherLines } from './other-lines.ts';
 import { Partitions } from './partitions.ts';
+import { readyChecks } from './ready-checks.ts';
 import { RelayReports } from './relay-reports.ts';
 import { holdsFlushes } from './rollback-hold.ts';
 import { Sealer } from './sealer.ts';
-import type { AggregatorSettings } from './settings.ts';
+import { type AggregatorSettings, deploymentOf } from './settings.ts';
 import { SinkFlushers } from './sink-flushers.ts';
 import { openSink } from './sinks/open-sink.ts';
 import type { Sink } from './sinks/sink.ts';
@@ -57,6 +61,7 @@ export async function buildAggregator(
     settings,
     id,
     specs.map((spec) => openSink(spec, { stdout })),
+    new Map(specs.map(({ name, kind }) => [name, kind])),
     { ...context, logger: context.logger.child({ id }) },
   );
   return { service: aggregator, ready: () => aggregator.ready, reload: () => aggregator.reload() };
@@ -96,6 +101,7 @@ class Aggregator implements Service {
     settings: AggregatorSettings,
     id: string,
     sinks: readonly Sink[],
+    sinkKinds: ReadonlyMap<string, string>,
     { logger, fail, stopping }: BuildContext,
   ) {
     this.#settings = settings;
@@ -136,6 +142,7 @@ class Aggregator implements Service {
       this.#watch(),
       this.#watchBounds(),
       this.#partitions,
+      this.#stateReport(sinkKinds),
     ]);
   }
 
@@ -168,9 +175,32 @@ class Aggregator implements Service {
     });
   }
 
+  #heldBack(): boolean {
+    return holdsFlushes(this.#rollbackMs, this.#relays.last, this.#time.nowMs());
+  }
+
   async #agree(): Promise<void> {
     const deployment = await agreeOnDeployment(this.#redis, this.#settings.prefix, this.#wanted);
     this.#logger.info({ deployment }, 'deployment agreed');
+  }
+
+  #stateReport(sinkKinds: ReadonlyMap<string, string>): Service {
+    const state = () =>
+      aggregatorState({
+        settings: this.#settings,
+        redisMs: this.#time.nowMs(),
+        redisTimeKnown: this.#time.known,
+        wallMs: Date.now(),
+        ownedPartitions: this.#partitions.owned.length,
+        interrupted: this.#partitions.interrupted,
+        sinks: this.#flushers.states(sinkKinds),
+        waiting: this.#sealer.waiting,
+        rollbackMs: this.#rollbackMs,
+        heldBack: this.#heldBack(),
+      });
+    const { prefix } = this.#settings;
+    const about = { id: this.#id, incarnation: this.#incarnation, clock: this.#clock, logger: this.#logger };
+    return new StateReport({ ...about, redis: this.#redis, key: aggregatorStatesKey(prefix), state, fail: this.#fail });
   }
 
   #agreement(): Service {
@@ -218,7 +248,7 @@ class Aggregator implements Service {
       settleTimes: { firstCheckMs: Math.min(FIRST_CHECK_MS, finalKeepMs), finalKeepMs, sinkRetainMs },
       heldPoints,
       concurrency: sinkConcurrency,
-      heldBack: () => holdsFlushes(this.#rollbackMs, this.#relays.last, this.#time.nowMs()),
+      heldBack: () => this.#heldBack(),
       metrics: this.#metrics,
     });
   }
@@ -312,16 +342,12 @@ class Aggregator implements Service {
       metricPrefix: 'weir_aggregator',
       limits: httpLimits(this.#settings),
       readTls: tlsPairReader(httpTlsCert, httpTlsKey),
-      readyChecks: {
-        redis: () => ({ ok: this.#redis.status === 'ready', detail: `connection ${this.#redis.status}` }),
-        membership: () => {
-          const ok = this.#membership.present;
-          return { ok, detail: ok ? 'heartbeat confirmed' : 'no heartbeat confirmed lately' };
-        },
-        folding: () => foldingCheck(this.#partitions),
-        // A sink that is away is no reason to take this process away, too: it is said, and that is all.
-        sinks: () => ({ ok: true, detail: this.#flushers.detail }),
-      },
+      readyChecks: readyChecks({
+        redis: this.#redis,
+        membership: this.#membership,
+        partitions: this.#partitions,
+        flushers: this.#flushers,
+      }),
     });
   }
 
@@ -374,16 +400,4 @@ interface SharedParts {
   epoch: () => number;
   logger: Logger;
   fail: (error: unknown) => void;
-}
-
-/** Not ready is also who cannot fold: with `redis-oom`, Redis is full. */
-function foldingCheck({ owned, interrupted }: Partitions): { ok: boolean; detail: string } {
-  if (interrupted.size === 0) return { ok: true, detail: `${owned.length} partitions` };
-  const codes = [...new Set(interrupted.values())].sort().join(', ');
-  return { ok: false, detail: `${interrupted.size} of ${owned.length} partitions interrupted: ${codes}` };
-}
-
-function deploymentOf(settings: AggregatorSettings, sinks: readonly Sink[]): Deployment {
-  const { partitions, windowMs, graceMs, latenessMs, identity } = settings;
-  return { partitions, windowMs, graceMs, latenessMs, identity, sinks: sinks.map(({ name }) => name) };
 }

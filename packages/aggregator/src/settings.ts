@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { DEFAULT_PARTITIONS, MAX_PARTITIONS } from '@weir/common/defaults';
+import type { Deployment } from '@weir/common/deployment';
 import { HTTP_SETTINGS } from '@weir/common/http-settings';
 import {
   addressOrOff,
@@ -183,3 +184,9 @@ export const AGGREGATOR_SETTINGS = defineSettings({
 });
 
 export type AggregatorSettings = SettingsOf<typeof AGGREGATOR_SETTINGS>;
+
+/** Those that are agreed through Redis. */
+export function deploymentOf(settings: AggregatorSettings, sinks: readonly { name: string }[]): Deployment {
+  const { partitions, windowMs, graceMs, latenessMs, identity } = settings;
+  return { partitions, windowMs, graceMs, latenessMs, identity, sinks: sinks.map(({ name }) => name) };
+}

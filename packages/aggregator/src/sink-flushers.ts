@@ -1,4 +1,5 @@
 import type { Clock, RedisTime } from '@weir/common/clock';
+import type { SinkState } from '@weir/common/daemon-state';
 import type { Logger } from '@weir/common/logger';
 import type { Service } from '@weir/common/service';
 import type { Redis } from 'ioredis';
@@ -9,6 +10,7 @@ import type { Membership } from './membership.ts';
 import type { Observer } from './observer.ts';
 import type { PublishTimes } from './publish-plan.ts';
 import type { SettleTimes } from './seal-plan.ts';
+import { SinkWatch } from './sink-watch.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { FinalStore } from './store/final-store.ts';
 import type { PartitionStore } from './store/partition-store.ts';
@@ -47,8 +49,7 @@ const INCOMPLETE_AFTER_MS = 10_000;
 export class SinkFlushers implements Service {
   readonly #sinks: readonly Sink[];
   readonly #flushers: readonly Flusher[];
-  /** Points that each sink refused for good. */
-  readonly #refused = new Map<string, number>();
+  readonly #watches: readonly SinkWatch[];
   /** Of every sink, for the sealer: a final record goes when all are done with it. */
   readonly books: readonly SinkBooks[];
 
@@ -56,12 +57,18 @@ export class SinkFlushers implements Service {
     const { sinks, redis, prefix, incarnation } = options;
     this.#sinks = sinks;
     this.books = sinks.map((sink) => new RedisSinkBooks(redis, prefix, sink.name, incarnation));
-    this.#flushers = sinks.map((sink, i) => {
-      const onRefused = (points: number) => {
-        this.#refused.set(sink.name, (this.#refused.get(sink.name) ?? 0) + points);
-      };
-      return buildFlusher(options, sink, this.books[i]!, onRefused);
+    const watched = sinks.map((sink, i) => {
+      const watch: SinkWatch = new SinkWatch({
+        name: sink.name,
+        nowMs: () => options.time.nowMs(),
+        lastError: () => flusher.lastError,
+        away: () => flusher.away,
+      });
+      const flusher = buildFlusher(options, sink, this.books[i]!, watch);
+      return { flusher, watch };
     });
+    this.#flushers = watched.map(({ flusher }) => flusher);
+    this.#watches = watched.map(({ watch }) => watch);
   }
 
   async start(): Promise<void> {
@@ -76,8 +83,13 @@ export class SinkFlushers implements Service {
   /** How the sinks are, for people. */
   get detail(): string {
     return this.#sinks
-      .map(({ name }, i) => describe(name, this.#flushers[i]!, this.#refused.get(name) ?? 0))
+      .map(({ name }, i) => describe(name, this.#flushers[i]!, this.#watches[i]!.refusedPoints))
       .join('; ');
+  }
+
+  /** The same for machines. `kinds`: by name. */
+  states(kinds: ReadonlyMap<string, string>): SinkState[] {
+    return this.#watches.map((watch, i) => watch.look(kinds.get(this.#sinks[i]!.name) ?? 'unknown'));
   }
 
   /** Redis lost data. */
@@ -92,12 +104,7 @@ function describe(name: string, { away, lastError }: Flusher, refused: number): 
   return `${name}: ${state}${why}${refused > 0 ? `, refused ${refused} points for good` : ''}`;
 }
 
-function buildFlusher(
-  options: SinkFlushersOptions,
-  sink: Sink,
-  books: SinkBooks,
-  onRefused: (points: number) => void,
-): Flusher {
+function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks, watch: SinkWatch): Flusher {
   const { membership, metrics, clock, logger, times } = options;
   const label = { sink: sink.name };
   const held = new HeldCache(options.heldPoints);
@@ -112,13 +119,17 @@ function buildFlusher(
     epoch: options.epoch,
     events: {
       wrote: (points, seconds) => {
+        watch.wrote();
         metrics.sinkPoints.inc(label, points);
         metrics.sinkSeconds.observe(label, seconds);
       },
-      shrunk: (points) => metrics.shrunk.inc(label, points),
+      shrunk: (points) => {
+        metrics.shrunk.inc(label, points);
+        watch.shrunk(points);
+      },
       rejected: (points) => {
         metrics.sinkRejected.inc(label, points);
-        onRefused(points);
+        watch.refused(points);
       },
     },
     logger,
@@ -142,21 +153,33 @@ function buildFlusher(
     incompleteAfterMs: INCOMPLETE_AFTER_MS,
     owns: (key) => membership.owns(key),
     heldBack: options.heldBack,
-    events: flusherEvents(metrics, label, held),
+    events: flusherEvents(metrics, label, held, watch),
     logger,
     fail: options.fail,
   });
 }
 
-function flusherEvents(metrics: AggregatorMetrics, label: { sink: string }, held: HeldCache): FlusherEvents {
+function flusherEvents(
+  metrics: AggregatorMetrics,
+  label: { sink: string },
+  held: HeldCache,
+  watch: SinkWatch,
+): FlusherEvents {
   metrics.sinkAway.set(label, 0);
   return {
     confirmed: () => metrics.confirmed.inc(label),
     settled: () => metrics.settled.inc(label),
-    gaveUp: () => metrics.gaveUp.inc(label),
-    failed: (code) => metrics.sinkFailures.inc({ ...label, code }),
+    gaveUp: () => {
+      metrics.gaveUp.inc(label);
+      watch.gaveUp();
+    },
+    failed: (code) => {
+      metrics.sinkFailures.inc({ ...label, code });
+      watch.failed(code);
+    },
     away: (away) => metrics.sinkAway.set(label, away ? 1 : 0),
     backlog: (windows, failing) => {
+      watch.backlog(windows, failing);
       metrics.sinkBacklog.set(label, windows);
       metrics.sinkFailing.set(label, failing);
       metrics.heldPoints.set(label, held.points);

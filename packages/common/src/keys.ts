@@ -25,7 +25,9 @@
  *   weir:deployment            hash     the settings all processes share
  *   weir:relays                hash     relay id → its last report
  *   weir:relay-counts          hash     "incarnation relay-id" → what that start counted    (relay-counts.ts)
+ *   weir:relay-states          hash     relay id → how it is, for people                     (daemon-state.ts)
  *   weir:aggregators           hash     aggregator id → its last heartbeat
+ *   weir:aggregator-states     hash     aggregator id → how it is, for people                (daemon-state.ts)
  *   weir:{final}:<window>      string   the final record of a sealed window              (store-final.lua)
  *   weir:{final}:windows       zset     windows with a final record, scored by when it was stored (ms)
  *   weir:{final}:stamp         string   changes with every change of the two above
@@ -87,6 +89,8 @@ export function partitionKeys(prefix: string, partition: number): PartitionKeys 
 export const deploymentKey = (prefix: string): string => `${prefix}:deployment`;
 export const relaysKey = (prefix: string): string => `${prefix}:relays`;
 export const relayCountsKey = (prefix: string): string => `${prefix}:relay-counts`;
+export const relayStatesKey = (prefix: string): string => `${prefix}:relay-states`;
+export const aggregatorStatesKey = (prefix: string): string => `${prefix}:aggregator-states`;
 export const aggregatorsKey = (prefix: string): string => `${prefix}:aggregators`;
 export const finalKey = (prefix: string, windowStartSec: number): string => `${prefix}:{final}:${windowStartSec}`;
 export const finalsKey = (prefix: string): string => `${prefix}:{final}:windows`;

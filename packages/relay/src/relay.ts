@@ -6,11 +6,13 @@ import { SettingsError } from '@weir/common/errors';
 import { type Check, HttpServer } from '@weir/common/http';
 import { runChecks } from '@weir/common/http-health';
 import { httpLimits } from '@weir/common/http-settings';
+import { relayStatesKey } from '@weir/common/keys';
 import type { Logger } from '@weir/common/logger';
 import type { BuildContext, Daemon } from '@weir/common/program';
 import { openRedis, passingFault } from '@weir/common/redis';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import { type Address, formatAddress, isLoopback } from '@weir/common/setting-values';
+import { StateReport } from '@weir/common/state-report';
 import { tlsPairReader } from '@weir/common/tls-files';
 import { Access } from './access/access.ts';
 import { readTokenFile, type TokenEntry } from './access/token-file.ts';
@@ -31,6 +33,7 @@ import { JournalReach } from './journal-reach.ts';
 import { Publisher } from './publisher.ts';
 import { RelayMetrics } from './relay-metrics.ts';
 import { RelayReport } from './relay-report.ts';
+import { RelayStates } from './relay-state.ts';
 import { RedisReports } from './reports.ts';
 import type { RelaySettings } from './settings.ts';
 import { STAMP_DIGITS, Stamps } from './stamps.ts';
@@ -248,12 +251,39 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
           logger: log,
         });
 
+  const states = new RelayStates({
+    now: () => ({ redisMs: time.nowMs(), aheadMs: time.known ? Date.now() - time.nowMs() : null }),
+    totals: () => counts.totals,
+    journal: () => ({
+      kind: settings.journal === 'disk' ? 'disk' : 'memory',
+      bytes: journal.bytes,
+      maxBytes: settings.journal === 'disk' ? settings.journalBytes : settings.journalMemoryBytes,
+      unconfirmedBytes: journal.unconfirmedBytes,
+      oldestMs: diskJournal?.oldestMs ?? null,
+      failing: diskJournal?.failing ?? false,
+    }),
+    owedSinceMs: () => publisher.owedSinceMs,
+    udp: () =>
+      udp ? { wantedBufferBytes: settings.udpReceiveBufferBytes, grantedBufferBytes: udp.grantedBufferBytes } : null,
+  });
+  const stateReport = new StateReport({
+    redis,
+    key: relayStatesKey(prefix),
+    id,
+    incarnation,
+    clock,
+    state: () => (admission.open ? states.next() : undefined),
+    fail,
+    logger: log,
+  });
+
   const service = new ServiceGroup([
     stopOnly(async () => disk?.release()),
     stopOnly(async () => redis.disconnect()),
     stopOnly(() => report.stop()),
     // Stops after all that counts, so that its last report is complete.
     countsReport,
+    stateReport,
     stopOnly(() => publisher.stop()),
     ...(http ? [http] : []),
     admission,

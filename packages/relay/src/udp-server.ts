@@ -50,6 +50,12 @@ export class UdpServer implements Service {
     return formatAddress({ host: address, port });
   }
 
+  /** What the kernel really holds for us; 0 before `start` and after `stop`. */
+  get grantedBufferBytes(): number {
+    // Linux reports twice what it granted: the other half is for its own books.
+    return this.#bound ? this.#socket.getRecvBufferSize() / 2 : 0;
+  }
+
   /** Rejects with a SettingsError when the address stays in use for some seconds, with a WeirError when it is no good. */
   async start(): Promise<void> {
     const { address, logger, clock = systemClock } = this.#options;
@@ -99,8 +105,7 @@ export class UdpServer implements Service {
 
   #checkBuffer(): void {
     const { receiveBufferBytes, logger } = this.#options;
-    // Linux reports twice what it granted: the other half is for its own books.
-    const grantedBytes = this.#socket.getRecvBufferSize() / 2;
+    const grantedBytes = this.grantedBufferBytes;
     if (grantedBytes >= receiveBufferBytes) return;
     logger.warn(
       { wantedBytes: receiveBufferBytes, grantedBytes },

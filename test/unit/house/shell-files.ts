@@ -12,6 +12,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'common/redis-check.ts',
   'common/redis-service.ts',
   'common/redis.ts',
+  'common/state-report.ts',
   'common/tls-files.ts',
   'relay/admission.ts',
   'relay/append-script.ts',
