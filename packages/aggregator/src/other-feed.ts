@@ -5,7 +5,8 @@ import type { GroupReader, ReadEntry } from './group-reader.ts';
 /**
  * The entries of one partition for one sink, in their order across owners: a process that comes to own the partition first
  * takes over what dead consumers left pending, and reads new entries only once nobody else has older ones in hand. After a
- * start or a fault it first reads its own pending ones again, also where the partition is no longer its own.
+ * start or a fault it first reads its own pending ones again, also where the partition is no longer its own. Nothing waits
+ * in Redis for entries, so that no connection per sink is needed: a partition where there are none is asked less often.
  */
 export interface OtherFeedOptions {
   reader: GroupReader;
@@ -18,6 +19,9 @@ export interface OtherFeedOptions {
 const CLAIM_EVERY_MS = 1_000;
 const CLAIM_PAGE = 100;
 const MAX_ENTRIES = 256;
+/** A partition without entries is asked again after so long, and after longer each time. */
+const MIN_IDLE_MS = 200;
+const MAX_IDLE_MS = 1_000;
 /** Before anything was read. */
 const USUAL_ENTRY_BYTES = 64 * 1024;
 
@@ -31,6 +35,8 @@ export class OtherFeed {
   #claimAtMs = Number.NEGATIVE_INFINITY;
   /** Deleted from the stream while they were pending for somebody else. */
   #gone: ReadEntry[] = [];
+  #idleMs = 0;
+  #askAtMs = Number.NEGATIVE_INFINITY;
   #entryBytes = USUAL_ENTRY_BYTES;
 
   constructor(options: OtherFeedOptions) {
@@ -51,7 +57,16 @@ export class OtherFeed {
       if (entries.length > 0) return this.#measured(entries);
       this.#ownPending = false;
     }
-    return owned && this.#settled ? this.#measured(await reader.readNew(count)) : [];
+    return owned && this.#settled ? this.#readNew(count) : [];
+  }
+
+  async #readNew(count: number): Promise<ReadEntry[]> {
+    const { reader, clock } = this.#options;
+    if (clock.monotonicMs() < this.#askAtMs) return [];
+    const entries = await reader.readNew(count);
+    this.#idleMs = entries.length > 0 ? 0 : Math.min(MAX_IDLE_MS, Math.max(MIN_IDLE_MS, this.#idleMs * 2));
+    this.#askAtMs = clock.monotonicMs() + this.#idleMs;
+    return this.#measured(entries);
   }
 
   ack(ids: readonly string[]): Promise<void> {
@@ -64,6 +79,7 @@ export class OtherFeed {
     this.#ownPending = true;
     this.#settled = false;
     this.#claimAtMs = Number.NEGATIVE_INFINITY;
+    this.#askAtMs = Number.NEGATIVE_INFINITY;
   }
 
   async #ensureGroup(): Promise<void> {

@@ -102,6 +102,23 @@ test('an entry that was deleted while a dead consumer had it is named once', asy
   expect(await read()).toEqual([]);
 });
 
+test('a partition without entries is asked less and less often, and at once again when there were some', async () => {
+  const { source, feed, read, clock } = build();
+  const asked = () => source.calls.filter((call) => call === 'readNew').length;
+  for (let ms = 0; ms < 10_000; ms += 100) {
+    await read();
+    await clock.advance(100);
+  }
+  expect(asked()).toBeGreaterThan(10);
+  expect(asked()).toBeLessThan(14);
+  source.append(entryOf(1));
+  await clock.advance(1_000);
+  expect(await read()).toEqual(['1-0']);
+  await feed.ack(['1-0']);
+  source.append(entryOf(2));
+  expect(await read()).toEqual(['2-0']);
+});
+
 test('after a fault it reads its own pending entries again, and makes sure of the group', async () => {
   const { source, feed, read } = build();
   source.append(entryOf(1));
