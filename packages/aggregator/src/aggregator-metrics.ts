@@ -1,5 +1,6 @@
 import type { Metrics } from '@weir/common/metrics';
 import type { Counter, Gauge, Histogram } from 'prom-client';
+import type { RefusedEvents } from './store/refused-store.ts';
 
 type CounterName =
   | 'counted'
@@ -247,5 +248,13 @@ function boundGauges(metrics: Metrics) {
     redisMemoryLimit: ofAll('redis_memory_limit_bytes', 'maxmemory of Redis; 0: none.'),
     redisConnections: ofAll('redis_connections', 'Connections of all clients to Redis.'),
     redisConnectionsLimit: ofAll('redis_connections_limit', 'maxclients of Redis.'),
+  };
+}
+
+export function refusedEvents({ refused, refusedNotKept, refusedDropped }: AggregatorMetrics): RefusedEvents {
+  return {
+    kept: (sink, kind, letters) => refused.inc({ sink, kind }, letters),
+    notKept: (sink, kind, letters) => refusedNotKept.inc({ sink, kind }, letters),
+    dropped: (letters) => refusedDropped.inc(letters),
   };
 }

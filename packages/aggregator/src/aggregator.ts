@@ -18,7 +18,7 @@ import { type Service, ServiceGroup } from '@weir/common/service';
 import { StateReport } from '@weir/common/state-report';
 import { tlsPairReader } from '@weir/common/tls-files';
 import type { Redis } from 'ioredis';
-import { type AggregatorMetrics, aggregatorMetrics } from './aggregator-metrics.ts';
+import { type AggregatorMetrics, aggregatorMetrics, refusedEvents } from './aggregator-metrics.ts';
 import { aggregatorState } from './aggregator-state.ts';
 import { BoundsWatch } from './bounds-watch.ts';
 import { Membership } from './membership.ts';
@@ -255,17 +255,12 @@ class Aggregator implements Service {
 
   #buildRefused(): RefusedStore {
     const { prefix, maxRefusedBytes } = this.#settings;
-    const { refused, refusedNotKept, refusedDropped } = this.#metrics;
     return new RefusedStore({
       redis: this.#redis,
       prefix,
       maxBytes: maxRefusedBytes,
       by: this.#id,
-      events: {
-        kept: (sink, kind, letters) => refused.inc({ sink, kind }, letters),
-        notKept: (sink, kind, letters) => refusedNotKept.inc({ sink, kind }, letters),
-        dropped: (letters) => refusedDropped.inc(letters),
-      },
+      events: refusedEvents(this.#metrics),
       logger: this.#logger,
     });
   }
