@@ -34,13 +34,3 @@ function isEscaped(byte: number, quoted: boolean): boolean {
   if (quoted) return byte === 0x22 || byte === BACKSLASH;
   return byte === 0x20 || byte === 0x2c || byte === 0x3d;
 }
-
-/** Whether a tag's name stands twice in a measurement with tags. Not on the hot path. */
-export function hasDuplicateTag(bytes: Uint8Array, start: number, end: number): boolean {
-  const key = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
-  const names = key
-    .split(/(?<!\\),/)
-    .slice(1)
-    .map((tag) => tag.split(/(?<!\\)=/, 1)[0]);
-  return new Set(names).size < names.length;
-}

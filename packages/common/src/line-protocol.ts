@@ -1,8 +1,9 @@
 import { MAX_EVENT_TYPE_BYTES, MAX_LINE_BYTES, MAX_PRODUCT_BYTES, MAX_USERNAME_BYTES } from './event.ts';
-import { copyUnescaped, hasDuplicateTag, Span } from './line-bytes.ts';
+import { copyUnescaped, Span } from './line-bytes.ts';
+import { influxRefusal, UNTYPED_FIELD } from './line-influx.ts';
 import type { RejectReason } from './line-reasons.ts';
 import { type Precision, TimestampScanner } from './line-timestamp.ts';
-import { isBoolean, isNumber, isTyped } from './line-values.ts';
+import { isBoolean, isNumber } from './line-values.ts';
 import { isUtf8 } from './utf8.ts';
 
 /**
@@ -104,14 +105,9 @@ export class LineScanner {
   #twice: string | undefined;
   #hasValue = false;
   #valueQuoted = false;
-  /** The unquoted `value` or `id` in the source. */
+  /** The unquoted `value` in the source. */
   #valueStart = 0;
   #valueEnd = 0;
-  #idStart = 0;
-  #idEnd = 0;
-  /** The first field that no InfluxDB would take, not counting `value` and `id`. */
-  #untypedStart = 0;
-  #untypedEnd = 0;
 
   /** By default takes every line that a relay may have written; the relay itself passes MAX_LINE_BYTES. */
   constructor(maxLineBytes = MAX_LINE_BYTES + TIMESTAMP_ROOM_BYTES) {
@@ -155,8 +151,6 @@ export class LineScanner {
     this.#twice = undefined;
     this.#hasValue = false;
     this.#valueQuoted = false;
-    this.#idEnd = 0;
-    this.#untypedEnd = 0;
   }
 
   #reject(reason: RejectReason, detail: string): typeof LINE.rejected {
@@ -296,12 +290,7 @@ export class LineScanner {
       this.#take(this.username, bytes, from, at, escaped);
     } else if (isName(bytes, nameStart, equals, ID)) {
       this.#claimId();
-      this.#idStart = from;
-      this.#idEnd = at;
       this.#take(this.id, bytes, from, at, escaped);
-    } else if (this.#untypedEnd === 0 && !isTyped(bytes, from, at)) {
-      this.#untypedStart = from;
-      this.#untypedEnd = at;
     }
     return at;
   }
@@ -352,8 +341,12 @@ export class LineScanner {
 
   #isUserEvent(bytes: Uint8Array): boolean {
     if (!this.#hasEventType || !this.#hasProduct || !this.#hasValue) return false;
-    if (this.#bare || this.#valueQuoted) return true;
-    return !isNumber(bytes, this.#valueStart, this.#valueEnd) && !isBoolean(bytes, this.#valueStart, this.#valueEnd);
+    return this.#bare || this.#valueQuoted || !this.#valueIsTyped(bytes);
+  }
+
+  /** Whether the unquoted value reads as a number or boolean, be it too large to store or not. */
+  #valueIsTyped(bytes: Uint8Array): boolean {
+    return isNumber(bytes, this.#valueStart, this.#valueEnd) || isBoolean(bytes, this.#valueStart, this.#valueEnd);
   }
 
   #judgeUserEvent(): LineKind {
@@ -375,23 +368,15 @@ export class LineScanner {
 
   /** Not on the hot path: valid only if InfluxDB would take it as it is. */
   #judgeOther(bytes: Uint8Array): LineKind {
-    if (this.#hasValue && !this.#valueQuoted && !isTyped(bytes, this.#valueStart, this.#valueEnd)) {
-      if (isNumber(bytes, this.#valueStart, this.#valueEnd)) {
-        return this.#reject('syntax', 'the number in field value is out of range');
-      }
-      const missing = !this.#hasEventType ? 'event_type' : 'product';
-      return this.#reject('missing-tag', `the tag ${missing} is missing`);
+    if (this.#hasValue && !this.#valueQuoted && !this.#valueIsTyped(bytes)) {
+      return this.#reject('missing-tag', `the tag ${this.#hasEventType ? 'product' : 'event_type'} is missing`);
     }
-    const untypedStart = this.#untypedEnd > 0 ? this.#untypedStart : this.#idStart;
-    const untypedEnd = this.#untypedEnd > 0 ? this.#untypedEnd : this.#idEnd;
-    if (untypedEnd > 0 && !isTyped(bytes, untypedStart, untypedEnd)) {
-      if (this.#hasEventType && this.#hasProduct && !this.#hasValue) {
-        return this.#reject('missing-value', MISSING_VALUE);
-      }
-      return this.#reject('syntax', 'a field is neither number, boolean nor quoted text');
+    const refusal = influxRefusal(bytes, this.contentStart, this.keyEnd, this.fieldsEnd);
+    if (refusal === undefined) return LINE.other;
+    if (refusal === UNTYPED_FIELD && this.#hasEventType && this.#hasProduct && !this.#hasValue) {
+      return this.#reject('missing-value', MISSING_VALUE);
     }
-    if (hasDuplicateTag(bytes, this.contentStart, this.keyEnd)) return this.#reject('syntax', 'a tag stands twice');
-    return LINE.other;
+    return this.#reject('syntax', refusal);
   }
 
   #rejectAt(reason: RejectReason, detail: string): -1 {

@@ -43,22 +43,60 @@ export function isBoolean(bytes: Uint8Array, start: number, end: number): boolea
   return BOOLEANS.some((word) => word.length === end - start && word.every((byte, i) => byte === bytes[start + i]));
 }
 
-const INT64_MAX = 2n ** 63n - 1n;
-const UINT64_MAX = 2n ** 64n - 1n;
-const MAX_NUMBER_BYTES = 400;
+/** What InfluxDB stores a value as. */
+export const FIELD_TYPE = {
+  /** It reads it as nothing. */
+  none: 0,
+  /** A number by its form that does not fit its type. */
+  outOfRange: 1,
+  float: 2,
+  integer: 3,
+  unsigned: 4,
+  boolean: 5,
+  text: 6,
+} as const;
+export type FieldType = (typeof FIELD_TYPE)[keyof typeof FIELD_TYPE];
 
-/** Whether a value that has the form of a number also fits its type, as InfluxDB checks before it takes one. */
-function isInRange(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start < 4) return true;
-  if (end - start > MAX_NUMBER_BYTES) return false;
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
-  if (text.endsWith('u')) return BigInt(text.slice(0, -1)) <= UINT64_MAX;
-  if (!text.endsWith('i')) return Number.isFinite(Number(text));
-  const value = BigInt(text.slice(0, -1));
-  return value <= INT64_MAX && value >= -INT64_MAX - 1n;
+/** bytes[start, end) is a field's whole value, its quotes included. */
+export function fieldType(bytes: Uint8Array, start: number, end: number): FieldType {
+  if (bytes[start] === 0x22) return FIELD_TYPE.text;
+  if (!isNumber(bytes, start, end)) return isBoolean(bytes, start, end) ? FIELD_TYPE.boolean : FIELD_TYPE.none;
+  const last = bytes[end - 1];
+  if (last === 0x69) return fitsInteger(bytes, start, end - 1) ? FIELD_TYPE.integer : FIELD_TYPE.outOfRange;
+  if (last === 0x75) return fitsUnsigned(bytes, start, end - 1) ? FIELD_TYPE.unsigned : FIELD_TYPE.outOfRange;
+  return fitsFloat(bytes, start, end) ? FIELD_TYPE.float : FIELD_TYPE.outOfRange;
 }
 
-/** Whether InfluxDB would store it: a number that fits its type, or a boolean. */
-export function isTyped(bytes: Uint8Array, start: number, end: number): boolean {
-  return isNumber(bytes, start, end) ? isInRange(bytes, start, end) : isBoolean(bytes, start, end);
+const INT64_MAX = 2n ** 63n - 1n;
+const UINT64_MAX = 2n ** 64n - 1n;
+
+function fitsInteger(bytes: Uint8Array, start: number, end: number): boolean {
+  const negative = bytes[start] === 0x2d;
+  return isAtMost(bytes, negative ? start + 1 : start, end, negative ? INT64_MAX + 1n : INT64_MAX);
+}
+
+function fitsUnsigned(bytes: Uint8Array, start: number, end: number): boolean {
+  return isAtMost(bytes, start, end, UINT64_MAX);
+}
+
+/** bytes[start, end) are digits. Only as many as the bound has ever become a number: a line could be full of them. */
+function isAtMost(bytes: Uint8Array, start: number, end: number, most: bigint): boolean {
+  let from = start;
+  while (end - from > 18 && bytes[from] === 0x30) from++;
+  if (end - from <= 18) return true;
+  return end - from <= 20 && BigInt(textOf(bytes, from, end)) <= most;
+}
+
+/** Without an exponent, a number needs 309 digits to be infinite. */
+function fitsFloat(bytes: Uint8Array, start: number, end: number): boolean {
+  return (end - start < 300 && !hasExponent(bytes, start, end)) || Number.isFinite(Number(textOf(bytes, start, end)));
+}
+
+function hasExponent(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if ((bytes[at]! | 0x20) === 0x65) return true;
+  return false;
+}
+
+function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }
