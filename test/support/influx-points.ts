@@ -14,31 +14,50 @@ export function formatPoints(series: readonly Series[], fieldKeys: readonly Seri
   }
   const points: string[] = [];
   for (const { name, tags = {}, columns, values } of series) {
-    const head = [escapeWith(name, /[, ]/g), ...formatTags(tags)].join(',');
+    const key = formatKey(name, Object.entries(tags));
     for (const row of values) {
-      const fields: string[] = [];
+      const fields: [string, string][] = [];
       let timestamp = '';
       for (const [i, value] of row.entries()) {
         const column = columns[i]!;
         if (column === 'time') timestamp = toNanoseconds(String(value));
-        else if (value !== null) {
-          fields.push(`${escapeTag(column)}=${formatField(value, types.get(`${name}\n${column}`))}`);
-        }
+        else if (value !== null) fields.push([column, formatField(value, types.get(`${name}\n${column}`))]);
       }
-      points.push(`${head} ${fields.sort().join(',')} ${timestamp}`);
+      points.push(formatPoint(key, fields, timestamp));
     }
   }
   return points.sort();
 }
 
-function formatTags(tags: Readonly<Record<string, string>>): string[] {
-  const present = Object.entries(tags).filter(([, value]) => value !== '');
-  return present.map(([key, value]) => `${escapeTag(key)}=${escapeTag(value)}`).sort();
+export function formatKey(measurement: string, tags: Iterable<readonly [string, string]>): string {
+  const present = [...tags].filter(([, value]) => value !== '');
+  const texts = present.map(([key, value]) => `${escapeTag(key)}=${escapeTag(value)}`);
+  return [escapeWith(measurement, /[, ]/g), ...texts.sort()].join(',');
 }
 
+/** `fields`: names, and values as `formatField` and `formatText` make them. */
+export function formatPoint(key: string, fields: Iterable<readonly [string, string]>, timestamp: string): string {
+  const texts = [...fields].map(([name, value]) => `${escapeTag(name)}=${value}`);
+  return `${key} ${texts.sort().join(',')} ${timestamp}`;
+}
+
+/** An integer may come as text: see exactJson. */
 function formatField(value: string | number | boolean, type: string | undefined): string {
-  if (typeof value === 'string') return `"${escapeWith(value, /["\\]/g)}"`;
-  return type === 'integer' ? `${value}i` : String(value);
+  if (type === 'integer') return `${value}i`;
+  if (type === 'float') return String(Number(value));
+  return typeof value === 'string' ? formatText(value) : String(value);
+}
+
+export function formatText(text: string): string {
+  return `"${escapeWith(text, /["\\]/g)}"`;
+}
+
+/** JSON in which a number with more digits than JavaScript's numbers hold becomes a text of them. */
+export function exactJson(text: string): unknown {
+  const exact = text.replace(/"(?:[^"\\]|\\.)*"|(?<![0-9.eE+-])-?[0-9]{16,}(?![0-9.eE])/g, (token) =>
+    token.startsWith('"') ? token : `"${token}"`,
+  );
+  return JSON.parse(exact);
 }
 
 /** For tag keys, tag values and field keys. */
