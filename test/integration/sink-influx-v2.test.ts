@@ -1,11 +1,14 @@
+import { rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { InfluxV2Sink } from '@weir/aggregator/sinks/influx-v2';
 import type { SinkPoint } from '@weir/aggregator/sinks/sink';
 import { type InfluxV2Spec, parseSinkUrl } from '@weir/aggregator/sinks/sink-url';
 import { cleanup } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 /**
  * Debian has no InfluxDB 2, so a small HTTP server stands in for it: it records what it was sent and gives the answers
@@ -16,6 +19,7 @@ interface Recorded {
   path: string;
   query: URLSearchParams;
   token: string | undefined;
+  encoding: string | undefined;
   body: string;
   closed: boolean;
 }
@@ -45,10 +49,11 @@ async function record(message: IncomingMessage): Promise<Recorded> {
   const chunks: Buffer[] = [];
   for await (const chunk of message) chunks.push(chunk);
   const raw = Buffer.concat(chunks);
-  const body = (message.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw).toString();
+  const encoding = message.headers['content-encoding'];
+  const body = (encoding === 'gzip' ? gunzipSync(raw) : raw).toString();
   const { pathname, searchParams } = new URL(message.url ?? '', 'http://stand-in');
   const token = message.headers.authorization;
-  return { method: message.method ?? '', path: pathname, query: searchParams, token, body, closed: false };
+  return { method: message.method ?? '', path: pathname, query: searchParams, token, encoding, body, closed: false };
 }
 
 function openSink(url: string, parameters = ''): InfluxV2Sink {
@@ -106,6 +111,9 @@ describe('writing to an InfluxDB 2.x sink', () => {
     const lines = requests.flatMap(({ body }) => body.split('\n'));
     expect(lines).toHaveLength(12_345);
     expect(lines[12_344]).toBe('unique_user_event,event_type=type\\ 12344,product=p value=12344 1478507520000000000');
+    expect(requests.map(({ encoding }) => encoding)).toEqual(['gzip', 'gzip', 'gzip']);
+    await openSink(url, '&gzip=off').write(MINUTE, points.slice(0, 1_000));
+    expect(requests.at(-1)).toMatchObject({ encoding: undefined, body: lines.slice(0, 1_000).join('\n') });
   });
 
   test.each([200, 201, 202])('is not done on HTTP %i', async (status) => {
@@ -156,6 +164,85 @@ describe('writing to an InfluxDB 2.x sink', () => {
     caller.abort();
     await expect(write).rejects.toMatchObject({ code: 'sink-aborted', outcome: 'unknown' });
     await eventually(() => requests[0]?.closed, { what: 'the connection to be closed' });
+  });
+});
+
+describe('the token of an InfluxDB 2.x sink', () => {
+  const only = (token: string): Answer => {
+    return (request, response) => {
+      if (request.token === `Token ${token}`) response.writeHead(204).end();
+      else json(401, { code: 'unauthorized', message: 'unauthorized access' })(request, response);
+    };
+  };
+  async function tokenFile(text: string): Promise<string> {
+    const path = join(await tempDir('token'), 'token');
+    await writeFile(path, text);
+    return path;
+  }
+
+  test('in a file is read again when it is not taken, and the request is tried once more', async () => {
+    let taken = 'first';
+    const { url, requests } = await startStandIn((request, response) => only(taken)(request, response));
+    const path = await tokenFile('first\n');
+    const sink = openSink(url, `&token-file=${path}`);
+    await expect(sink.writeLines(['m v=1 1'])).resolves.toEqual({ rejected: [] });
+    taken = 'second';
+    await writeFile(path, 'second\n');
+    await expect(sink.writeLines(['m v=2 2'])).resolves.toEqual({ rejected: [] });
+    expect(requests.map(({ token, body }) => [token, body])).toEqual([
+      ['Token first', 'm v=1 1'],
+      ['Token first', 'm v=2 2'],
+      ['Token second', 'm v=2 2'],
+    ]);
+    await expect(sink.writeLines(['m v=3 3'])).resolves.toEqual({ rejected: [] });
+    expect(requests).toHaveLength(4);
+  });
+
+  test('in a file that did not change is not tried again, and the error says where it comes from', async () => {
+    const { url, requests } = await startStandIn(only('other'));
+    const path = await tokenFile('wrong');
+    const sink = openSink(url, `&token-file=${path}`);
+    const refusal = { code: 'sink-unauthorized', outcome: 'not-applied' };
+    await expect(sink.writeLines(['m v=1 1'])).rejects.toMatchObject({
+      ...refusal,
+      message: expect.stringContaining(`(with the token in ${path})`),
+    });
+    expect(requests).toHaveLength(1);
+    await writeFile(path, 'two words');
+    await expect(sink.writeLines(['m v=1 1'])).rejects.toMatchObject({
+      ...refusal,
+      message: expect.stringMatching(/token-file=\S+ of sink \S+ \(holds none\), expected a file with a token/),
+    });
+    await rm(path);
+    await expect(sink.writeLines(['m v=1 1'])).rejects.toMatchObject({ message: expect.stringContaining('ENOENT') });
+    expect(requests.map(({ token }) => token)).toEqual(['Token wrong', 'Token wrong', 'Token wrong']);
+  });
+
+  test('in a file is read again at SIGHUP, too', async () => {
+    const { url, requests } = await startStandIn(only('second'));
+    const path = await tokenFile('first');
+    const sink = openSink(url, `&token-file=${path}`);
+    await writeFile(path, 'second');
+    sink.reload();
+    await sink.writeLines(['m v=1 1']);
+    await rm(path);
+    expect(() => sink.reload()).toThrow(`token-file=${path}`);
+    await sink.writeLines(['m v=2 2']);
+    expect(requests.map(({ token }) => token)).toEqual(['Token second', 'Token second']);
+  });
+
+  test('has to be in its file at the start', () => {
+    expect(() => openSink('http://127.0.0.1:1', '&token-file=/nowhere/token')).toThrow(
+      '--sink: got token-file=/nowhere/token of sink 127.0.0.1:1/b%22%2F1 (ENOENT), expected a file with a token and nothing else',
+    );
+  });
+
+  test('is never in the message of a refusal', async () => {
+    const { url } = await startStandIn(only('other'));
+    await expect(openSink(url).writeLines(['m v=1 1'])).rejects.toMatchObject({
+      code: 'sink-unauthorized',
+      message: expect.not.stringContaining('hush'),
+    });
   });
 });
 

@@ -8,6 +8,7 @@ import { openSink } from '@weir/aggregator/sinks/open-sink';
 import type { SinkPoint } from '@weir/aggregator/sinks/sink';
 import { parseSinkUrls } from '@weir/aggregator/sinks/sink-url';
 import { StdoutSink } from '@weir/aggregator/sinks/stdout';
+import { silentLogger } from '@weir/common/logger';
 import { tempDir } from '../support/temp-dir.ts';
 
 const MINUTE = { startSec: 1478507520, windowSec: 60 };
@@ -129,7 +130,7 @@ test('every kind of sink URL opens its sink, and none needs its server for that'
     'stdout:',
   ]);
   const stdout = new Writable();
-  const sinks = specs.map((spec) => openSink(spec, { stdout }));
+  const sinks = specs.map((spec) => openSink(spec, { stdout, logger: silentLogger }));
   expect(sinks.map((sink) => [sink.constructor, sink.name, sink.readable])).toEqual([
     [InfluxV1Sink, '127.0.0.1:1/x', true],
     [InfluxV2Sink, '127.0.0.1:1/b', false],

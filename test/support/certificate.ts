@@ -13,10 +13,11 @@ export interface TestCertificate {
 
 const DAY_MS = 86_400_000;
 
-export function makeCertificate({ expiresMs = Date.now() + DAY_MS } = {}): TestCertificate {
+/** Of several that are trusted together each has a name of its own: OpenSSL looks for issuers by name. */
+export function makeCertificate({ expiresMs = Date.now() + DAY_MS, name = 'localhost' } = {}): TestCertificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
-  const commonName = sequence(set(sequence(oid('550403'), der(0x0c, Buffer.from('localhost')))));
+  const commonName = sequence(set(sequence(oid('550403'), der(0x0c, Buffer.from(name)))));
   const validity = sequence(time(expiresMs - 2 * DAY_MS), time(expiresMs));
   const names = sequence(der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])));
   const subjectAltName = sequence(oid('551d11'), der(0x04, names));

@@ -20,6 +20,7 @@ type CounterName =
   | 'sinkFailures'
   | 'sinkPoints'
   | 'sinkRejected'
+  | 'sinkReloadFailures'
   | 'shrunk'
   | 'refused'
   | 'refusedNotKept'
@@ -155,6 +156,11 @@ export function aggregatorMetrics(metrics: Metrics): AggregatorMetrics {
     sinkRejected: metrics.counter({
       name: 'weir_aggregator_sink_points_rejected_total',
       help: 'Points a sink refuses for good.',
+      labelNames: ['sink'],
+    }),
+    sinkReloadFailures: metrics.counter({
+      name: 'weir_aggregator_sink_reload_failures_total',
+      help: 'Times the files of a sink could not be used at SIGHUP.',
       labelNames: ['sink'],
     }),
     sinkSeconds: metrics.histogram({

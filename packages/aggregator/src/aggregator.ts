@@ -1,16 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
-import type { Writable } from 'node:stream';
 import { type Clock, RedisTime, systemClock } from '@weir/common/clock';
 import { agreeOnDeployment, type Deployment } from '@weir/common/deployment';
-import { SettingsError } from '@weir/common/errors';
 import { HttpServer } from '@weir/common/http';
 import { httpLimits } from '@weir/common/http-settings';
 import { aggregatorStatesKey } from '@weir/common/keys';
 import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { Metrics } from '@weir/common/metrics';
-import type { BuildContext, Daemon } from '@weir/common/program';
+import type { BuildContext } from '@weir/common/program';
 import { connectionEpoch, openRedis } from '@weir/common/redis';
 import { passingFault } from '@weir/common/redis-fault';
 import { redisService } from '@weir/common/redis-service';
@@ -31,9 +28,7 @@ import { holdsFlushes } from './rollback-hold.ts';
 import { Sealer } from './sealer.ts';
 import { type AggregatorSettings, deploymentOf } from './settings.ts';
 import { SinkFlushers } from './sink-flushers.ts';
-import { openSink } from './sinks/open-sink.ts';
 import type { Sink } from './sinks/sink.ts';
-import { parseSinkUrls } from './sinks/sink-url.ts';
 import { RedisFinalStore } from './store/final-store.ts';
 import { RedisHeartbeats } from './store/heartbeats.ts';
 import { RedisPartitionStore } from './store/redis-partition-store.ts';
@@ -46,32 +41,11 @@ const SEAL_EVERY_MS = 1_000;
 const FIRST_CHECK_MS = 60_000;
 const WATCH_EVERY_MS = 1_000;
 
-/** The aggregator as `main.ts` runs it. Throws a SettingsError when its settings cannot be used together. */
-export async function buildAggregator(
-  settings: AggregatorSettings,
-  context: BuildContext,
-  stdout: Writable,
-): Promise<Daemon> {
-  if (settings.windowMs % 1000 !== 0) {
-    throw new SettingsError(`--window: got ${settings.windowMs}ms, expected whole seconds`);
-  }
-  const specs = parseSinkUrls(settings.sinks, { setting: '--sink', token: settings.sinkToken });
-  const id = settings.id ?? `${hostname()}-${settings.http === 'off' ? 0 : settings.http.port}`;
-  const aggregator = new Aggregator(
-    settings,
-    id,
-    specs.map((spec) => openSink(spec, { stdout })),
-    new Map(specs.map(({ name, kind }) => [name, kind])),
-    { ...context, logger: context.logger.child({ id }) },
-  );
-  return { service: aggregator, ready: () => aggregator.ready, reload: () => aggregator.reload() };
-}
-
 /**
  * The parts of an aggregator, and what they tell each other. They start in the order given at the end of the constructor
  * and stop in reverse: reading ends first, what was read is folded, and the connection goes last.
  */
-class Aggregator implements Service {
+export class Aggregator implements Service {
   readonly #settings: AggregatorSettings;
   readonly #id: string;
   readonly #logger: Logger;
@@ -157,6 +131,7 @@ class Aggregator implements Service {
   /** The files it reads again at SIGHUP. */
   reload(): void {
     this.#server?.reloadTls();
+    this.#flushers.reloadSinks();
   }
 
   get ready(): Record<string, unknown> {

@@ -1,5 +1,5 @@
 import { packageVersion, runDaemon } from '@weir/common/program';
-import { buildAggregator } from './aggregator.ts';
+import { buildAggregator } from './build-aggregator.ts';
 import { AGGREGATOR_SETTINGS } from './settings.ts';
 
 await runDaemon({

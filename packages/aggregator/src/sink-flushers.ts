@@ -1,5 +1,6 @@
 import type { Clock, RedisTime } from '@weir/common/clock';
 import type { SinkState } from '@weir/common/daemon-state';
+import { SettingsError } from '@weir/common/errors';
 import type { Logger } from '@weir/common/logger';
 import type { Service } from '@weir/common/service';
 import type { Redis } from 'ioredis';
@@ -48,6 +49,8 @@ const INCOMPLETE_AFTER_MS = 10_000;
 
 export class SinkFlushers implements Service {
   readonly #sinks: readonly Sink[];
+  readonly #metrics: AggregatorMetrics;
+  readonly #logger: Logger;
   readonly #flushers: readonly Flusher[];
   readonly #watches: readonly SinkWatch[];
   /** Of every sink, for the sealer: a final record goes when all are done with it. */
@@ -56,6 +59,8 @@ export class SinkFlushers implements Service {
   constructor(options: SinkFlushersOptions) {
     const { sinks, redis, prefix, incarnation } = options;
     this.#sinks = sinks;
+    this.#metrics = options.metrics;
+    this.#logger = options.logger;
     this.books = sinks.map((sink) => new RedisSinkBooks(redis, prefix, sink.name, incarnation));
     const watched = sinks.map((sink, i) => {
       const watch: SinkWatch = new SinkWatch({
@@ -78,6 +83,19 @@ export class SinkFlushers implements Service {
   async stop(): Promise<void> {
     await Promise.all(this.#flushers.map((flusher) => flusher.stop()));
     await Promise.all(this.#sinks.map((sink) => sink.close()));
+  }
+
+  /** Their certificates and tokens. A sink whose files cannot be used goes on with what it had. */
+  reloadSinks(): void {
+    for (const sink of this.#sinks) {
+      try {
+        sink.reload?.();
+      } catch (error) {
+        if (!(error instanceof SettingsError)) throw error;
+        this.#metrics.sinkReloadFailures.inc({ sink: sink.name });
+        this.#logger.error({ err: error, sink: sink.name }, 'the files of a sink cannot be used: going on as before');
+      }
+    }
   }
 
   /** How the sinks are, for people. */

@@ -1,6 +1,7 @@
 import { AbortError, HttpError, RequestTimedOutError } from '@influxdata/influxdb-client';
 import type { BoundedResult } from './bounded.ts';
 import { type Outcome, SinkError } from './sink.ts';
+import { tlsFault } from './tls-faults.ts';
 
 /**
  * What a failed request to InfluxDB means, as a SinkError with one clear line. Pure. The delicate part is `outcome`: it is
@@ -13,6 +14,8 @@ export interface RequestContext {
   timeoutMs: number;
   /** What the operator can do about a 404. */
   missing: string;
+  /** With what authority it was tried, for a 401 or 403. */
+  authority?: string | undefined;
 }
 
 type Failure = Exclude<BoundedResult<unknown>, { kind: 'done' }>;
@@ -40,11 +43,12 @@ function timedOut(subject: string, timeoutMs: number, cause?: unknown): SinkErro
   return new SinkError('sink-timeout', `${subject}: no answer within ${timeoutMs} ms`, { outcome: 'unknown', cause });
 }
 
-function httpFault({ missing }: RequestContext, subject: string, cause: HttpError): SinkError {
+function httpFault({ missing, authority }: RequestContext, subject: string, cause: HttpError): SinkError {
   const status = cause.statusCode;
   const line = `${subject}: HTTP ${status}: ${serverWords(cause)}`;
   if (status === 401 || status === 403) {
-    return new SinkError('sink-unauthorized', line, { outcome: 'not-applied', cause });
+    const how = authority === undefined ? line : `${line} (${authority})`;
+    return new SinkError('sink-unauthorized', how, { outcome: 'not-applied', cause });
   }
   if (status === 404) return new SinkError('sink-refused', `${line} (${missing})`, { outcome: 'not-applied', cause });
   if (status === 429) return new SinkError('sink-unavailable', line, { outcome: 'not-applied', cause });
@@ -76,10 +80,10 @@ function systemFault(subject: string, error: unknown): unknown {
     const line = `${subject}: no HTTP spoken there (${code})`;
     return new SinkError('sink-bad-answer', line, { outcome: 'unknown', cause: error });
   }
-  // Our own mistakes carry these (ERR_INVALID_ARG_TYPE and its like), except for the TLS ones.
-  if (code.startsWith('ERR_') && !code.startsWith('ERR_TLS') && !code.startsWith('ERR_SSL')) {
-    if (code !== 'ERR_STREAM_PREMATURE_CLOSE') return error;
-  }
+  const tls = tlsFault(code);
+  if (tls) return new SinkError(tls.code, `${subject}: ${tls.words}`, { outcome: tls.outcome, cause: error });
+  // Our own mistakes carry these (ERR_INVALID_ARG_TYPE and its like).
+  if (code.startsWith('ERR_') && code !== 'ERR_STREAM_PREMATURE_CLOSE') return error;
   const beforeConnect = 'syscall' in error && error.syscall === 'connect';
   const outcome: Outcome = NEVER_CONNECTED.has(code) || beforeConnect ? 'not-applied' : 'unknown';
   const how = outcome === 'not-applied' ? 'no connection' : 'connection failed';

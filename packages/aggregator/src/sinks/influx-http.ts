@@ -1,9 +1,12 @@
 import http from 'node:http';
 import https from 'node:https';
-import { InfluxDB, type Transport } from '@influxdata/influxdb-client';
-import { bounded } from './bounded.ts';
+import { HttpError, InfluxDB, type Transport } from '@influxdata/influxdb-client';
+import { type BoundedResult, bounded } from './bounded.ts';
 import { requestFault } from './influx-faults.ts';
 import { SinkError } from './sink.ts';
+import { sinkTlsContext } from './sink-tls.ts';
+import { SinkToken } from './sink-token.ts';
+import type { TlsSpec, TokenSpec } from './sink-url.ts';
 
 /**
  * One InfluxDB over HTTP, through the client's own transport, with what the client leaves out: its timeout only gives up
@@ -15,7 +18,10 @@ export interface InfluxHttpOptions {
   url: string;
   /** For a write, until its answer is complete; for a read, the longest silence. */
   timeoutMs: number;
-  token?: string;
+  gzip: boolean;
+  /** Where the URL is https. */
+  tls?: TlsSpec;
+  token?: TokenSpec;
   headers?: Record<string, string>;
   /** What the operator can do about a 404. */
   missing: string;
@@ -28,22 +34,25 @@ const IDLE_SOCKET_MS = 4_000;
 
 export class InfluxHttp {
   readonly #options: InfluxHttpOptions;
-  readonly #agent: http.Agent;
-  readonly #transport: Transport;
+  readonly #token: SinkToken | undefined;
+  #agent: http.Agent;
+  #transport: Transport;
 
+  /** Reads the files of certificates and token, opens no connection. Throws a SettingsError where one cannot be used. */
   constructor(options: InfluxHttpOptions) {
     this.#options = options;
-    const { url, timeoutMs, token, headers } = options;
-    const agentOptions = { keepAlive: true, timeout: IDLE_SOCKET_MS };
-    this.#agent = url.startsWith('https:') ? new https.Agent(agentOptions) : new http.Agent(agentOptions);
-    this.#transport = new InfluxDB({
-      url,
-      ...(token === undefined ? {} : { token }),
-      ...(headers === undefined ? {} : { headers }),
-      // Ours comes first and, unlike the client's, ends the request.
-      timeout: timeoutMs + 1_000,
-      transportOptions: { agent: this.#agent },
-    }).transport;
+    this.#token = options.token && new SinkToken(options.sinkName, options.token);
+    this.#agent = openAgent(options);
+    this.#transport = openTransport(options, this.#agent);
+  }
+
+  /** New connections are made with what the files hold now. Throws a SettingsError; then nothing has changed. */
+  reload(): void {
+    const agent = openAgent(this.#options);
+    this.#token?.read();
+    retire(this.#agent);
+    this.#agent = agent;
+    this.#transport = openTransport(this.#options, agent);
   }
 
   /** Writes some lines in one request. Resolves on HTTP 204, and on nothing else. */
@@ -57,7 +66,7 @@ export class InfluxHttp {
         maxBatchBytes: Number.MAX_SAFE_INTEGER,
         flushInterval: 0,
         maxRetries: 0,
-        gzipThreshold: GZIP_THRESHOLD_BYTES,
+        gzipThreshold: this.#options.gzip ? GZIP_THRESHOLD_BYTES : Number.MAX_SAFE_INTEGER,
         // Takes the error as it is: otherwise it is printed, and one kind of 500 is taken for a success.
         writeFailed: (error) => Promise.reject(error),
       });
@@ -85,21 +94,59 @@ export class InfluxHttp {
     this.#agent.destroy();
   }
 
-  async #request<T>(
-    what: 'write' | 'read',
-    signal: AbortSignal | undefined,
-    work: (ended: AbortSignal, alive: () => void) => Promise<T>,
-  ): Promise<T> {
+  async #request<T>(what: 'write' | 'read', signal: AbortSignal | undefined, work: Work<T>): Promise<T> {
     const { sinkName, url, timeoutMs, missing } = this.#options;
-    const result = await bounded({ timeoutMs, signal }, work);
+    const sent = this.#token?.text;
+    let result = await bounded({ timeoutMs, signal }, work);
+    if (this.#token && isUnauthorized(result)) {
+      this.#token.renew();
+      // Nothing of it was done, so it may be tried again, once.
+      if (this.#token.text !== sent) result = await bounded({ timeoutMs, signal }, work);
+    }
     if (result.kind === 'done') return result.value;
-    throw requestFault({ sinkName, url, what, timeoutMs, missing }, result);
+    throw requestFault({ sinkName, url, what, timeoutMs, missing, authority: this.#token?.whence }, result);
   }
 
   /** A client on the shared transport, with every request under the signal. Cheap: no socket of its own. */
   #client(signal: AbortSignal, watch: Watch): InfluxDB {
-    return new InfluxDB({ url: this.#options.url, transport: underSignal(this.#transport, signal, watch) });
+    const headers = this.#token ? { authorization: `Token ${this.#token.text}` } : {};
+    return new InfluxDB({
+      url: this.#options.url,
+      transport: underSignal(this.#transport, { signal, headers }, watch),
+    });
   }
+}
+
+type Work<T> = (ended: AbortSignal, alive: () => void) => Promise<T>;
+
+function openAgent({ sinkName, tls }: InfluxHttpOptions): http.Agent {
+  const kept = { keepAlive: true, timeout: IDLE_SOCKET_MS };
+  if (!tls) return new http.Agent(kept);
+  return new https.Agent({
+    ...kept,
+    secureContext: sinkTlsContext(sinkName, tls),
+    rejectUnauthorized: !tls.insecure,
+  });
+}
+
+/** What is under way goes on; no connection of it is used again. */
+function retire(agent: http.Agent): void {
+  agent.maxFreeSockets = 0;
+  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+}
+
+function openTransport({ url, headers, timeoutMs }: InfluxHttpOptions, agent: http.Agent): Transport {
+  return new InfluxDB({
+    url,
+    ...(headers === undefined ? {} : { headers }),
+    // Ours comes first and, unlike the client's, ends the request.
+    timeout: timeoutMs + 1_000,
+    transportOptions: { agent },
+  }).transport;
+}
+
+function isUnauthorized(result: BoundedResult<unknown>): boolean {
+  return result.kind === 'failed' && result.error instanceof HttpError && result.error.statusCode === 401;
 }
 
 /** For an answer that came whole and makes no sense. */
@@ -112,27 +159,32 @@ interface Watch {
   onChunk?: () => void;
 }
 
+interface Sent {
+  signal: AbortSignal;
+  headers: Record<string, string>;
+}
+
 /** The transport knows how to end a request by a signal, but the client's APIs never hand it one. */
-function underSignal(transport: Transport, signal: AbortSignal, { onStatus, onChunk }: Watch): Transport {
+function underSignal(transport: Transport, sent: Sent, { onStatus, onChunk }: Watch): Transport {
+  const withSent = <O extends { headers?: Record<string, string> }>(options: O) => ({
+    ...options,
+    signal: sent.signal,
+    headers: { ...options.headers, ...sent.headers },
+  });
   return {
     chunkCombiner: transport.chunkCombiner,
     send(path, body, options, callbacks = {}) {
-      transport.send(
-        path,
-        body,
-        { ...options, signal },
-        {
-          ...callbacks,
-          responseStarted(headers, status) {
-            onStatus?.(status);
-            callbacks.responseStarted?.(headers, status);
-          },
+      transport.send(path, body, withSent(options), {
+        ...callbacks,
+        responseStarted(headers, status) {
+          onStatus?.(status);
+          callbacks.responseStarted?.(headers, status);
         },
-      );
+      });
     },
-    request: (path, body, options, started) => transport.request(path, body, { ...options, signal }, started),
+    request: (path, body, options, started) => transport.request(path, body, withSent(options), started),
     async *iterate(path, body, options) {
-      for await (const chunk of transport.iterate(path, body, { ...options, signal })) {
+      for await (const chunk of transport.iterate(path, body, withSent(options))) {
         onChunk?.();
         yield chunk;
       }

@@ -27,6 +27,8 @@ export class InfluxV1Sink implements Sink {
       sinkName: spec.name,
       url: spec.url,
       timeoutMs: spec.timeoutMs,
+      gzip: spec.gzip,
+      ...(spec.tls ? { tls: spec.tls } : {}),
       // In a header rather than the query, which servers and proxies log.
       ...(spec.login ? { headers: { authorization: basic(spec.login) } } : {}),
       missing: missingDatabase(spec.db),
@@ -49,6 +51,10 @@ export class InfluxV1Sink implements Sink {
     const answer = new InfluxqlAnswer(this.name, missingDatabase(this.#place.db ?? ''));
     await this.#http.get(`/query?${query}`, (chunk) => answer.take(chunk), signal);
     return answer.end();
+  }
+
+  reload(): void {
+    this.#http.reload();
   }
 
   async close(): Promise<void> {

@@ -33,6 +33,8 @@ export class InfluxV2Sink implements Sink {
       sinkName: spec.name,
       url: spec.url,
       timeoutMs: spec.timeoutMs,
+      gzip: spec.gzip,
+      ...(spec.tls ? { tls: spec.tls } : {}),
       ...(spec.token === undefined ? {} : { token: spec.token }),
       missing: `no such organization or bucket, or a token that may not see it; to make it: influx bucket create -o ${spec.org} -n ${spec.bucket}`,
     });
@@ -53,6 +55,10 @@ export class InfluxV2Sink implements Sink {
       points.push(...(await this.#http.query(query, signal)));
     }
     return points;
+  }
+
+  reload(): void {
+    this.#http.reload();
   }
 
   async close(): Promise<void> {

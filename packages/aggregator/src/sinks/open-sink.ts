@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { Logger } from '@weir/common/logger';
 import { FileSink } from './file.ts';
 import { InfluxV1Sink } from './influx-v1.ts';
 import { InfluxV2Sink } from './influx-v2.ts';
@@ -6,8 +7,18 @@ import type { Sink } from './sink.ts';
 import type { SinkSpec } from './sink-url.ts';
 import { StdoutSink } from './stdout.ts';
 
-/** The sink behind a URL. Opens no connection: a sink that is away must not keep a process from starting. */
-export function openSink(spec: SinkSpec, { stdout }: { stdout: Writable }): Sink {
+/**
+ * The sink behind a URL. Opens no connection: a sink that is away must not keep a process from starting. Throws a
+ * SettingsError where a file that the URL names cannot be used.
+ */
+export function openSink(spec: SinkSpec, { stdout, logger }: { stdout: Writable; logger: Logger }): Sink {
+  if ('tls' in spec && spec.tls?.insecure) {
+    const about = { sink: spec.name, url: spec.url };
+    logger.warn(
+      about,
+      'INSECURE SINK: insecure=on takes whoever answers for the sink, and shows them its password or token',
+    );
+  }
   switch (spec.kind) {
     case 'influx-v1':
       return new InfluxV1Sink(spec);

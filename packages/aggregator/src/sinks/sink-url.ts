@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
-import { SettingsError } from '@weir/common/errors';
-import { duration, maskUrl, sinkName } from '@weir/common/setting-values';
+import { duration } from '@weir/common/setting-values';
+import { failUrl, type SinkUrlOptions, UrlParameters } from './url-parameters.ts';
 
 /**
  * Sink URLs, read and checked once at the start. Pure. Every parameter is known or refused, and a fault is one line that
@@ -15,6 +15,20 @@ interface InfluxSpec {
   readonly readback: boolean;
   /** The longest wait for the answer to one request. */
   readonly timeoutMs: number;
+  /** Large bodies are sent gzipped. */
+  readonly gzip: boolean;
+  /** Where the URL is https. */
+  readonly tls?: TlsSpec;
+}
+
+/** Paths of files in PEM. */
+export interface TlsSpec {
+  /** Whom to trust instead of those that the system trusts. */
+  readonly ca?: string;
+  /** What this side shows of itself. */
+  readonly client?: { readonly cert: string; readonly key: string };
+  /** Whoever answers is believed to be the sink. */
+  readonly insecure: boolean;
 }
 
 export interface InfluxV1Spec extends InfluxSpec {
@@ -28,8 +42,11 @@ export interface InfluxV2Spec extends InfluxSpec {
   readonly kind: 'influx-v2';
   readonly org: string;
   readonly bucket: string;
-  readonly token?: string;
+  readonly token?: TokenSpec;
 }
+
+/** The token itself, or the path of a file with nothing else in it. */
+export type TokenSpec = { readonly text: string } | { readonly file: string };
 
 export interface FileSpec {
   readonly kind: 'file';
@@ -44,17 +61,11 @@ export interface StdoutSpec {
 
 const EXPECTED =
   'http(s)://host:8086?db=events[&rp=][&u=&p=], http(s)://host:8086?org=o&bucket=b[&token=], file:<path> or stdout:';
-const V1_PARAMETERS = ['db', 'rp', 'u', 'p', 'name', 'readback', 'timeout'];
-const V2_PARAMETERS = ['org', 'bucket', 'token', 'name', 'readback', 'timeout'];
+const COMMON_PARAMETERS = ['name', 'readback', 'timeout', 'gzip', 'ca', 'cert', 'key', 'insecure'];
+const V1_PARAMETERS = ['db', 'rp', 'u', 'p', ...COMMON_PARAMETERS];
+const V2_PARAMETERS = ['org', 'bucket', 'token', 'token-file', ...COMMON_PARAMETERS];
 const DEFAULT_TIMEOUT_MS = 10_000;
 const TIMEOUT = duration({ minMs: 100, maxMs: 300_000 });
-
-export interface SinkUrlOptions {
-  /** What the fault names: the flag or variable the URL came from. */
-  setting?: string;
-  /** WEIR_SINK_TOKEN, for every 2.x sink that brings no token of its own. */
-  token?: string | undefined;
-}
 
 /** All sinks of a process. Two of one name would share one ledger of confirmed windows, and each miss what the other got. */
 export function parseSinkUrls(texts: readonly string[], options: SinkUrlOptions = {}): SinkSpec[] {
@@ -62,7 +73,7 @@ export function parseSinkUrls(texts: readonly string[], options: SinkUrlOptions 
   for (const text of texts) {
     const spec = parseSinkUrl(text, options);
     if (specs.has(spec.name)) {
-      fail(options, text, `a name of its own: two sinks are named ${spec.name} (tell them apart with name=)`);
+      failUrl(options, text, `a name of its own: two sinks are named ${spec.name} (tell them apart with name=)`);
     }
     specs.set(spec.name, spec);
   }
@@ -70,148 +81,100 @@ export function parseSinkUrls(texts: readonly string[], options: SinkUrlOptions 
 }
 
 export function parseSinkUrl(text: string, options: SinkUrlOptions = {}): SinkSpec {
-  const reader = new ParameterReader(text, options);
+  const parameters = new UrlParameters(text, options);
   const scheme = /^([a-z]+):/i.exec(text)?.[1]?.toLowerCase();
   switch (scheme) {
     case 'http':
     case 'https':
-      return parseInflux(reader, options);
+      return parseInflux(parameters, options);
     case 'file':
-      return parseFile(reader);
+      return parseFile(parameters);
     case 'stdout':
-      if (reader.address.length > 'stdout:'.length) reader.fail('stdout: and nothing after it but ?name=');
-      reader.allow(['name']);
-      return { kind: 'stdout', name: reader.name('stdout') };
+      if (parameters.address.length > 'stdout:'.length) parameters.fail('stdout: and nothing after it but ?name=');
+      parameters.allow(['name']);
+      return { kind: 'stdout', name: parameters.name('stdout') };
     default:
-      return reader.fail(EXPECTED);
+      return parameters.fail(EXPECTED);
   }
 }
 
-function parseFile(reader: ParameterReader): FileSpec {
-  reader.allow(['name']);
+function parseFile(parameters: UrlParameters): FileSpec {
+  parameters.allow(['name']);
   // Both file:relative/path and the URL form file:///absolute/path; the path is taken as it stands, up to a `?`.
-  const path = reader.address.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
-  if (path === '' || path.endsWith('/') || path.startsWith('//')) reader.fail('file:<path of a file>');
-  return { kind: 'file', name: reader.name(`file:${basename(path)}`), path };
+  const path = parameters.address.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
+  if (path === '' || path.endsWith('/') || path.startsWith('//')) parameters.fail('file:<path of a file>');
+  return { kind: 'file', name: parameters.name(`file:${basename(path)}`), path };
 }
 
-function parseInflux(reader: ParameterReader, { token }: SinkUrlOptions): InfluxV1Spec | InfluxV2Spec {
-  const at = parseAddress(reader);
-  const isV1 = reader.has('db');
-  if (isV1 && (reader.has('bucket') || reader.has('org'))) {
-    reader.fail('either db= (InfluxDB 1.x) or org= and bucket= (2.x), not both');
+function parseInflux(parameters: UrlParameters, options: SinkUrlOptions): InfluxV1Spec | InfluxV2Spec {
+  const at = parseAddress(parameters);
+  const isV1 = parameters.has('db');
+  if (isV1 && (parameters.has('bucket') || parameters.has('org'))) {
+    parameters.fail('either db= (InfluxDB 1.x) or org= and bucket= (2.x), not both');
   }
-  if (!isV1 && !reader.has('bucket') && !reader.has('org')) {
-    reader.fail('db=<database> (InfluxDB 1.x) or org=<organization>&bucket=<bucket> (2.x)');
+  if (!isV1 && !parameters.has('bucket') && !parameters.has('org')) {
+    parameters.fail('db=<database> (InfluxDB 1.x) or org=<organization>&bucket=<bucket> (2.x)');
   }
-  reader.allow(isV1 ? V1_PARAMETERS : V2_PARAMETERS);
-  const common = { url: at.url, readback: reader.readback(), timeoutMs: reader.timeoutMs() };
+  parameters.allow(isV1 ? V1_PARAMETERS : V2_PARAMETERS);
+  const tls = parseTls(parameters, at.url.startsWith('https:'));
+  const common = {
+    url: at.url,
+    readback: parameters.onOff('readback', true),
+    timeoutMs: parameters.value('timeout', TIMEOUT, DEFAULT_TIMEOUT_MS),
+    gzip: parameters.onOff('gzip', true),
+    ...(tls ? { tls } : {}),
+  };
   if (!isV1) {
-    const org = reader.required('org');
-    const bucket = reader.required('bucket');
-    const ownToken = reader.optional('token') ?? token;
-    const name = reader.name(`${at.label}/${encodeURIComponent(bucket)}`);
-    return { kind: 'influx-v2', name, ...common, org, bucket, ...(ownToken ? { token: ownToken } : {}) };
+    const org = parameters.required('org');
+    const bucket = parameters.required('bucket');
+    const token = parseToken(parameters, options);
+    const name = parameters.name(`${at.label}/${encodeURIComponent(bucket)}`);
+    return { kind: 'influx-v2', name, ...common, org, bucket, ...(token ? { token } : {}) };
   }
-  const db = reader.required('db');
-  const rp = reader.optional('rp');
-  if (reader.has('u') !== reader.has('p')) reader.fail('u= and p= together, or neither');
-  const login = reader.has('u') ? { username: reader.required('u'), password: reader.text('p') } : undefined;
-  const name = reader.name([at.label, ...[db, rp ?? []].flat().map(encodeURIComponent)].join('/'));
+  const db = parameters.required('db');
+  const rp = parameters.optional('rp');
+  if (parameters.has('u') !== parameters.has('p')) parameters.fail('u= and p= together, or neither');
+  const login = parameters.has('u')
+    ? { username: parameters.required('u'), password: parameters.text('p') }
+    : undefined;
+  const name = parameters.name([at.label, ...[db, rp ?? []].flat().map(encodeURIComponent)].join('/'));
   return { kind: 'influx-v1', name, ...common, db, ...(rp ? { rp } : {}), ...(login ? { login } : {}) };
 }
 
-function parseAddress(reader: ParameterReader): { url: string; label: string } {
+function parseAddress(parameters: UrlParameters): { url: string; label: string } {
   // Checked on the text, because a parsed URL no longer tells `https://host:443` from `https://host`.
-  const authority = /^https?:\/\/([^/]*)/i.exec(reader.address)?.[1] ?? '';
-  if (authority.includes('@')) reader.fail('the user in u= and p= (1.x) or a token (2.x), not before the host');
+  const authority = /^https?:\/\/([^/]*)/i.exec(parameters.address)?.[1] ?? '';
+  if (authority.includes('@')) parameters.fail('the user in u= and p= (1.x) or a token (2.x), not before the host');
   const port = /^(?:\[[0-9a-f:.]+\]|[^:[\]]+):([0-9]{1,5})$/i.exec(authority)?.[1];
-  if (port === undefined || !URL.canParse(reader.address)) reader.fail('http(s)://<host>:<port> before the ?');
-  const { protocol, hostname, pathname } = new URL(reader.address);
+  if (port === undefined || !URL.canParse(parameters.address)) parameters.fail('http(s)://<host>:<port> before the ?');
+  const { protocol, hostname, pathname } = new URL(parameters.address);
   const path = pathname.replace(/\/+$/, '');
   const label = `${hostname}:${Number(port)}${path}`;
   return { url: `${protocol}//${label}`, label };
 }
 
-/** The parameters behind the `?`, each at most once, and the one-line faults about them. */
-class ParameterReader {
-  /** The text before the `?`. */
-  readonly address: string;
-  readonly #text: string;
-  readonly #options: SinkUrlOptions;
-  readonly #values = new Map<string, string>();
-
-  constructor(text: string, options: SinkUrlOptions) {
-    this.#text = text;
-    this.#options = options;
-    const queryAt = text.indexOf('?');
-    this.address = queryAt < 0 ? text : text.slice(0, queryAt);
-    if (/[\s\p{C}]/u.test(text)) this.fail('a URL without spaces and control characters (write them as %20 and so on)');
-    if (queryAt < 0) return;
-    for (const part of text.slice(queryAt + 1).split('&')) {
-      const [, key = '', value = ''] = /^([^=]*)=?(.*)$/.exec(part) ?? [];
-      if (this.#values.has(key)) this.fail(`the parameter ${key}= once`);
-      this.#values.set(key, this.#decode(value));
-    }
+function parseTls(parameters: UrlParameters, isHttps: boolean): TlsSpec | undefined {
+  if (!isHttps) {
+    const idle = ['ca', 'cert', 'key', 'insecure'].find((key) => parameters.has(key));
+    return idle === undefined ? undefined : parameters.fail(`https:// where ${idle}= is given`);
   }
-
-  allow(keys: readonly string[]): void {
-    for (const key of this.#values.keys()) {
-      if (!keys.includes(key)) this.fail(`no parameters but ${keys.join(', ')}; unknown is ${key}`);
-    }
-  }
-
-  has(key: string): boolean {
-    return this.#values.has(key);
-  }
-
-  text(key: string): string {
-    return this.#values.get(key) ?? '';
-  }
-
-  optional(key: string): string | undefined {
-    return this.has(key) ? this.required(key) : undefined;
-  }
-
-  required(key: string): string {
-    return this.#values.get(key) || this.fail(`a value for ${key}=`);
-  }
-
-  name(byDefault: string): string {
-    const own = this.has('name');
-    const name = sinkName.schema.safeParse(own ? this.text('name') : byDefault);
-    if (name.success) return name.data;
-    return this.fail(
-      own ? `as name= ${sinkName.expected}` : `a name= (from this URL none can be made): ${sinkName.expected}`,
-    );
-  }
-
-  readback(): boolean {
-    const value = this.#values.get('readback') ?? 'on';
-    if (value !== 'on' && value !== 'off') this.fail('readback=on or readback=off');
-    return value === 'on';
-  }
-
-  timeoutMs(): number {
-    if (!this.has('timeout')) return DEFAULT_TIMEOUT_MS;
-    const timeout = TIMEOUT.schema.safeParse(this.text('timeout'));
-    return timeout.success ? timeout.data : this.fail(`as timeout= ${TIMEOUT.expected}`);
-  }
-
-  /** Percent escapes only: InfluxDB's tokens contain `+`, which a form decoder would turn into a space. */
-  #decode(value: string): string {
-    try {
-      return decodeURIComponent(value);
-    } catch {
-      return this.fail('percent signs written as %25');
-    }
-  }
-
-  fail(expected: string): never {
-    return fail(this.#options, this.#text, expected);
-  }
+  const ca = parameters.optional('ca');
+  const insecure = parameters.onOff('insecure', false);
+  if (insecure && ca !== undefined) parameters.fail('either ca= or insecure=on, not both');
+  if (parameters.has('cert') !== parameters.has('key')) parameters.fail('cert= and key= together, or neither');
+  const client = parameters.has('cert')
+    ? { cert: parameters.required('cert'), key: parameters.required('key') }
+    : undefined;
+  return { insecure, ...(ca === undefined ? {} : { ca }), ...(client ? { client } : {}) };
 }
 
-function fail({ setting = '--sink' }: SinkUrlOptions, text: string, expected: string): never {
-  throw new SettingsError(`${setting}: got ${JSON.stringify(maskUrl(text))}, expected ${expected}`);
+function parseToken(parameters: UrlParameters, { token: shared }: SinkUrlOptions): TokenSpec | undefined {
+  const text = parameters.optional('token');
+  const file = parameters.optional('token-file');
+  if (text !== undefined && file !== undefined) parameters.fail('either token= or token-file=, not both');
+  if (file !== undefined) return { file };
+  const own = text ?? shared;
+  // It goes into a header.
+  if (own && !/^[\x21-\x7e]+$/.test(own)) parameters.fail('a token of visible ASCII characters');
+  return own ? { text: own } : undefined;
 }

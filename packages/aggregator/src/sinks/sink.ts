@@ -24,6 +24,11 @@ export interface Sink {
   writeLines(lines: readonly string[], signal?: AbortSignal): Promise<LinesResult>;
   /** Every point of Weir's two measurements that the sink holds at the window's start; never a part of them. */
   read(window: SinkWindow, signal?: AbortSignal): Promise<SinkPoint[]>;
+  /**
+   * Reads the files again that it is opened with: certificates, a token. Throws a SettingsError where one cannot be used;
+   * then all is as before. Sinks without such files have no such method.
+   */
+  reload?(): void;
   /** Call it when no write or read is under way. */
   close(): Promise<void>;
 }
@@ -67,7 +72,9 @@ export type SinkErrorCode =
   | 'sink-timeout'
   /** The caller's signal ended it. */
   | 'sink-aborted'
-  /** 401 or 403. */
+  /** TLS: whoever answers there could not show that it is the sink. */
+  | 'sink-untrusted'
+  /** 401 or 403, or a client certificate that is not taken. */
   | 'sink-unauthorized'
   /** The request as a whole was refused: no such database, no such bucket, a query error. */
   | 'sink-refused'

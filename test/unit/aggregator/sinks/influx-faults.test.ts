@@ -50,7 +50,19 @@ describe('a request to InfluxDB that failed', () => {
     [system('ETIMEDOUT', 'read'), 'sink-unreachable', 'unknown'],
     [system('ECONNRESET'), 'sink-unreachable', 'unknown'],
     [system('EPIPE', 'write'), 'sink-unreachable', 'unknown'],
-    [system('CERT_HAS_EXPIRED'), 'sink-unreachable', 'unknown'],
+    [system('CERT_HAS_EXPIRED'), 'sink-untrusted', 'not-applied'],
+    [system('DEPTH_ZERO_SELF_SIGNED_CERT'), 'sink-untrusted', 'not-applied'],
+    [system('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), 'sink-untrusted', 'not-applied'],
+    [system('ERR_TLS_CERT_ALTNAME_INVALID'), 'sink-untrusted', 'not-applied'],
+    [system('CERT_SIGNATURE_FAILURE'), 'sink-untrusted', 'not-applied'],
+    [system('INVALID_CA'), 'sink-untrusted', 'not-applied'],
+    [system('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'), 'sink-unauthorized', 'unknown'],
+    [system('ERR_SSL_TLSV1_ALERT_UNKNOWN_CA'), 'sink-unauthorized', 'unknown'],
+    [system('ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE'), 'sink-unauthorized', 'unknown'],
+    [system('ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED'), 'sink-unauthorized', 'unknown'],
+    [system('ERR_SSL_WRONG_VERSION_NUMBER'), 'sink-unreachable', 'unknown'],
+    [system('ERR_TLS_HANDSHAKE_TIMEOUT'), 'sink-unreachable', 'unknown'],
+    [system('EPROTO', 'write'), 'sink-unreachable', 'unknown'],
     [system('HPE_INVALID_CONSTANT'), 'sink-bad-answer', 'unknown'],
     [new RequestTimedOutError(), 'sink-timeout', 'unknown'],
   ])('with %s is %s, %s', (error, code, outcome) => {
@@ -64,6 +76,23 @@ describe('a request to InfluxDB that failed', () => {
       outcome: 'unknown',
     });
     expect(requestFault(CONTEXT, { kind: 'aborted', started: false })).toMatchObject({ outcome: 'not-applied' });
+  });
+
+  test.each([
+    ['SELF_SIGNED_CERT_IN_CHAIN', '&ca=<file>'],
+    ['CERT_NOT_YET_VALID', 'set the clocks right'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'other names'],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', '&cert=<file>&key=<file>'],
+    ['EPROTO', 'is it http:// there?'],
+  ])('with %s names the remedy and the code', (code, remedy) => {
+    expect(failed(system(code))).toMatchObject({ message: expect.stringContaining(remedy) });
+    expect(failed(system(code))).toMatchObject({ message: expect.stringContaining(`(${code})`) });
+  });
+
+  test('with 401 says with whose authority it was tried', () => {
+    const context = { ...CONTEXT, authority: 'with the token in /run/token' };
+    const fault = requestFault(context, { kind: 'failed', error: http(401) });
+    expect(fault).toMatchObject({ message: expect.stringContaining('(with the token in /run/token)') });
   });
 
   test('names the remedy for what does not exist', () => {

@@ -1,4 +1,4 @@
-import { parseSinkUrl, parseSinkUrls } from '@weir/aggregator/sinks/sink-url';
+import { type InfluxV1Spec, parseSinkUrl, parseSinkUrls } from '@weir/aggregator/sinks/sink-url';
 import { SettingsError } from '@weir/common/errors';
 
 function faultOf(text: string, setting = '--sink'): string {
@@ -20,11 +20,13 @@ describe('a sink URL', () => {
       db: 'events',
       readback: true,
       timeoutMs: 10_000,
+      gzip: true,
     });
   });
 
-  test('takes a retention policy, a login, a name, a timeout and no read-back', () => {
-    const url = 'https://[::1]:443/influx/?db=my%20db&rp=week&u=me&p=a%26b+c&name=zone-a&timeout=1500ms&readback=off';
+  test('takes a retention policy, a login, a name, a timeout, no read-back and no gzip', () => {
+    const where = 'https://[::1]:443/influx/?db=my%20db&rp=week&u=me&p=a%26b+c&name=zone-a';
+    const url = `${where}&timeout=1500ms&readback=off&gzip=off`;
     expect(parseSinkUrl(url)).toEqual({
       kind: 'influx-v1',
       name: 'zone-a',
@@ -34,13 +36,40 @@ describe('a sink URL', () => {
       login: { username: 'me', password: 'a&b+c' },
       readback: false,
       timeoutMs: 1_500,
+      gzip: false,
+      tls: { insecure: false },
     });
+  });
+
+  test('that is https takes whom to trust, what to show of itself, and that nobody needs to be trusted', () => {
+    const tlsOf = (parameters: string) => {
+      const spec = parseSinkUrl(`https://h:8086?db=x${parameters}`) as InfluxV1Spec;
+      return spec.tls;
+    };
+    expect(tlsOf('&ca=/etc/ca.pem')).toEqual({ insecure: false, ca: '/etc/ca.pem' });
+    expect(tlsOf('&ca=a%20b.pem&cert=c.pem&key=k.pem')).toEqual({
+      insecure: false,
+      ca: 'a b.pem',
+      client: { cert: 'c.pem', key: 'k.pem' },
+    });
+    expect(tlsOf('&insecure=on')).toEqual({ insecure: true });
+    expect(tlsOf('&insecure=off')).toEqual({ insecure: false });
   });
 
   test('with org= and bucket= is an InfluxDB 2.x, with the token of the environment unless it has its own', () => {
     const own = parseSinkUrl('http://h:8086/?org=o&bucket=b&token=a+b/c==', { token: 'shared' });
-    expect(own).toMatchObject({ kind: 'influx-v2', name: 'h:8086/b', org: 'o', bucket: 'b', token: 'a+b/c==' });
-    expect(parseSinkUrl('http://h:8086?org=o&bucket=b', { token: 'shared' })).toMatchObject({ token: 'shared' });
+    expect(own).toMatchObject({
+      kind: 'influx-v2',
+      name: 'h:8086/b',
+      org: 'o',
+      bucket: 'b',
+      token: { text: 'a+b/c==' },
+    });
+    const shared = { token: 'shared' };
+    expect(parseSinkUrl('http://h:8086?org=o&bucket=b', shared)).toMatchObject({ token: { text: 'shared' } });
+    expect(parseSinkUrl('http://h:8086?org=o&bucket=b&token-file=/run/t', shared)).toMatchObject({
+      token: { file: '/run/t' },
+    });
     expect(parseSinkUrl('http://h:8086?org=o&bucket=b')).not.toHaveProperty('token');
   });
 
@@ -88,6 +117,17 @@ describe('a sink URL', () => {
     ['http://h:8086?db=x&db=y', 'the parameter db= once'],
     ['http://h:8086?db=x&u=me', 'u= and p= together'],
     ['http://h:8086?db=x&readback=no', 'readback=on or readback=off'],
+    ['http://h:8086?db=x&gzip=yes', 'gzip=on or gzip=off'],
+    ['http://h:8086?db=x&ca=f', 'https:// where ca= is given'],
+    ['http://h:8086?db=x&insecure=on', 'https:// where insecure= is given'],
+    ['https://h:8086?db=x&ca=', 'a value for ca='],
+    ['https://h:8086?db=x&ca=f&insecure=on', 'either ca= or insecure=on'],
+    ['https://h:8086?db=x&cert=f', 'cert= and key= together'],
+    ['https://h:8086?db=x&insecure=yes', 'insecure=on or insecure=off'],
+    ['http://h:8086?org=o&bucket=b&token=t&token-file=f', 'either token= or token-file='],
+    ['http://h:8086?db=x&token-file=f', 'unknown is token-file'],
+    ['http://h:8086?org=o&bucket=b&token=a%20b', 'a token of visible ASCII'],
+    ['http://h:8086?org=o&bucket=b&token=%C3%BC', 'a token of visible ASCII'],
     ['http://h:8086?db=x&timeout=10', 'a duration such as'],
     ['http://h:8086?db=x&timeout=0s', 'from 100ms'],
     ['http://h:8086?db=x&name=', 'as name= a name'],

@@ -1,0 +1,29 @@
+import { hostname } from 'node:os';
+import type { Writable } from 'node:stream';
+import { SettingsError } from '@weir/common/errors';
+import type { BuildContext, Daemon } from '@weir/common/program';
+import { Aggregator } from './aggregator.ts';
+import type { AggregatorSettings } from './settings.ts';
+import { openSink } from './sinks/open-sink.ts';
+import { parseSinkUrls } from './sinks/sink-url.ts';
+
+/**
+ * The aggregator as `main.ts` runs it, from its settings. Throws a SettingsError when they cannot be used together, or a
+ * sink's URL or file cannot be used.
+ */
+export async function buildAggregator(
+  settings: AggregatorSettings,
+  context: BuildContext,
+  stdout: Writable,
+): Promise<Daemon> {
+  if (settings.windowMs % 1000 !== 0) {
+    throw new SettingsError(`--window: got ${settings.windowMs}ms, expected whole seconds`);
+  }
+  const specs = parseSinkUrls(settings.sinks, { setting: '--sink', token: settings.sinkToken });
+  const id = settings.id ?? `${hostname()}-${settings.http === 'off' ? 0 : settings.http.port}`;
+  const logger = context.logger.child({ id });
+  const sinks = specs.map((spec) => openSink(spec, { stdout, logger }));
+  const kinds = new Map(specs.map(({ name, kind }) => [name, kind]));
+  const aggregator = new Aggregator(settings, id, sinks, kinds, { ...context, logger });
+  return { service: aggregator, ready: () => aggregator.ready, reload: () => aggregator.reload() };
+}
