@@ -27,6 +27,7 @@ export async function weir(argv: readonly string[], world: Partial<CliOptions> =
     stopping: new AbortController().signal,
     timeZone: 'UTC',
     terminal: { isTty: false, size: () => ({ columns: 80, rows: 24 }) },
+    ask: undefined,
     version: '1.2.3',
     ...world,
   });

@@ -18,6 +18,8 @@ export interface World {
   /** The reader's, as `Intl` names it. */
   readonly timeZone: string;
   readonly terminal: Terminal;
+  /** Asks the person at the terminal; '' at the end of input. Undefined where nobody can be asked. */
+  readonly ask: ((question: string) => Promise<string>) | undefined;
 }
 
 /** Where stdout goes. */

@@ -95,6 +95,12 @@ export const WATCH_FLAG: FlagSpec = {
   bare: '2s',
 };
 
+/** acting.ts reads them. */
+export const ACT_FLAGS: readonly FlagSpec[] = [
+  { flag: '--yes', description: 'go on without asking' },
+  { flag: '--dry-run', description: 'show what would change, and change nothing' },
+];
+
 /** Of every command. run-command.ts reads it. */
 export const CONFIG_FLAG: FlagSpec = {
   flag: '--config <file>',

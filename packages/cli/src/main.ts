@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
 import { systemClock } from '@weir/common/clock';
 import { runCli } from './cli.ts';
 
@@ -23,6 +24,17 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+/** On stderr, as stdout may go elsewhere. Without readline's own editing, which would take Ctrl-C for itself. */
+async function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+  try {
+    const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+    return await Promise.race([lines.question(question), ended]);
+  } finally {
+    lines.close();
+  }
+}
+
 process.exitCode = await runCli({
   argv: process.argv.slice(2),
   env: process.env,
@@ -36,5 +48,6 @@ process.exitCode = await runCli({
     isTty: process.stdout.isTTY === true,
     size: () => ({ columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 }),
   },
+  ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
   version,
 });

@@ -1,6 +1,6 @@
 import { EXIT, WeirError } from '@weir/common/errors';
 import { type CommandContext, faultLine } from './command-context.ts';
-import type { View } from './view.ts';
+import type { Format, View } from './view.ts';
 
 /**
  * Prints what a command found in the format that the reader wants; with `--watch` looks and prints again and again until
@@ -40,9 +40,13 @@ export async function show(context: CommandContext, look: () => Promise<Shown>):
 }
 
 async function textOf({ report, text }: Shown, view: View): Promise<string> {
-  if (view.format === 'json') return `${JSON.stringify(report)}\n`;
-  if (view.format === 'yaml') return (await import('yaml')).stringify(report, { lineWidth: 0 });
-  return text(view);
+  return view.format === 'json' || view.format === 'yaml' ? reportText(report, view.format) : text(view);
+}
+
+/** For machines. */
+export async function reportText(report: object, format: Format): Promise<string> {
+  if (format === 'yaml') return (await import('yaml')).stringify(report, { lineWidth: 0 });
+  return `${JSON.stringify(report)}\n`;
 }
 
 /** JSON stands one report a line, YAML as documents; tables follow each other, or take each other's place on a terminal. */

@@ -33,6 +33,7 @@ async function shown(looks: (Shown | WeirError)[], view: Partial<View> = {}, isT
     stopping: stop.signal,
     timeZone: 'UTC',
     terminal: { isTty, size: () => ({ columns: 80, rows: 24 }) },
+    ask: undefined,
   };
   let next = 0;
   const code = await show(context, async () => {
