@@ -49,8 +49,13 @@ quietly apt-get -o DPkg::Lock::Timeout=120 -qq update
 # shellcheck disable=SC2086 # a list of words
 quietly apt-get -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 -qq -y --no-install-recommends install $new
 
+has_service() {
+  [ -e "/etc/init.d/$1" ] || [ -e "/lib/systemd/system/$1.service" ]
+}
+
 # Not at the next boot either; and should somebody else's policy have let one start, stop it.
 for package in $new; do
+  has_service "$package" || continue
   update-rc.d "$package" disable >/dev/null 2>&1 || echo "could not disable the service $package" >&2
   if [ -d /run/systemd/system ]; then
     systemctl --quiet disable --now "$package.service" || echo "could not stop the service $package" >&2

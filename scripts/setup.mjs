@@ -1,7 +1,8 @@
 /**
  * What `npm run demo` and `npm test` run first: makes a fresh Debian or Ubuntu machine that has only Node.js and npm
- * ready for both. Five steps, each quiet when there is nothing to do: the version of Node.js, the two servers, the version
- * of Redis, the node packages, the build. Plain Node without dependencies, because it runs before there are any.
+ * ready for both; the tests (`--tests`) also want the programs that clients use. Five steps, each quiet when there is
+ * nothing to do: the version of Node.js, the programs, the version of Redis, the node packages, the build. Plain Node
+ * without dependencies, because it runs before there are any.
  *
  * Where it cannot install something it says what is missing and which command would bring it, and ends with 1.
  * `--dry-run` prints the commands of each step that is due instead of running them.
@@ -15,14 +16,17 @@ import { fileURLToPath } from 'node:url';
 const project = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
 const dryRun = process.argv.includes('--dry-run');
+const forTests = process.argv.includes('--tests');
 
 /** Program we need → Debian package that has it. */
 const SERVERS = { 'redis-server': 'redis-server', influxd: 'influxdb' };
+/** Programs that only the tests of clients need: where they cannot be had, all other tests still run. */
+const CLIENTS = { influx: 'influxdb-client', curl: 'curl' };
 
 const REDIS_MAJOR = 7;
 
 checkNode();
-installServers();
+installPrograms();
 checkRedis();
 installPackages();
 build();
@@ -34,33 +38,45 @@ function checkNode() {
     giveUp(`Weir needs Node.js ${wanted} or newer; this is ${process.version} (${process.execPath}).`);
 }
 
-function installServers() {
-  const missing = Object.keys(SERVERS).filter((program) => findProgram(program) === undefined);
+function installPrograms() {
+  const wanted = { ...SERVERS, ...(forTests ? CLIENTS : {}) };
+  const missing = Object.keys(wanted).filter((program) => findProgram(program) === undefined);
   if (missing.length === 0) return;
-  const packages = missing.map((program) => SERVERS[program]);
+  const packages = missing.map((program) => wanted[program]);
   const byHand = `apt-get update && apt-get install --no-install-recommends ${packages.join(' ')}`;
   if (findProgram('apt-get') === undefined) {
-    giveUp(
+    doWithout(
+      missing,
       `${missing.join(' and ')} not found, and this system has no apt-get to install them with.`,
-      'Install Redis 7 and InfluxDB 1.x so that redis-server and influxd are on PATH, then run this again.',
+      `Install Redis 7 and InfluxDB 1.x so that ${missing.join(' and ')} are on PATH, then run this again.`,
     );
+    return;
   }
   const isRoot = process.getuid?.() === 0;
   const sudo = isRoot ? [] : sudoCommand();
   if (sudo === undefined) {
-    giveUp(
+    doWithout(
+      missing,
       `${missing.join(' and ')} not found; installing needs root, and there is no usable sudo. As root:`,
       `  ${byHand}`,
     );
+    return;
   }
   say(`installing Debian packages: ${packages.join(' ')}`);
   const done = run([...sudo, 'sh', join(project, 'scripts', 'install-debian.sh'), ...packages]);
   if (done) return;
   const still = missing.filter((program) => findProgram(program) === undefined);
-  giveUp(
+  doWithout(
+    still,
     `${still.join(' and ') || 'Debian packages'} could not be installed (the reason is above). As root:`,
     `  ${byHand}`,
   );
+}
+
+/** Says what is missing; ends with 1 where nothing can be done without it. */
+function doWithout(missing, ...lines) {
+  if (missing.length === 0 || missing.some((program) => program in SERVERS)) giveUp(...lines);
+  warn(...lines, `Without ${missing.join(' and ')} the tests of those clients fail.`);
 }
 
 /** Distributions differ in what they have, and a Redis may have been there before. */
@@ -143,7 +159,11 @@ function say(line) {
   process.stdout.write(`set-up: ${line}\n`);
 }
 
-function giveUp(...lines) {
+function warn(...lines) {
   process.stderr.write(lines.map((line) => `set-up: ${line}\n`).join(''));
+}
+
+function giveUp(...lines) {
+  warn(...lines);
   process.exit(1);
 }

@@ -206,7 +206,7 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
       ...eventsApi(writes),
     ],
     gate: access.gate,
-    headers: { 'x-influxdb-version': version, 'x-influxdb-build': 'OSS' },
+    headers: { 'X-Influxdb-Version': version, 'X-Influxdb-Build': 'OSS' },
     counts,
   });
   metrics.levels = () => ({
