@@ -5,10 +5,11 @@
 const FIRST_BYTES = 16 * 1024;
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
+const MINUS = 0x2d;
 const ZERO = 0x30;
 
-/** What a timestamp adds to a line: a space and 19 digits. */
-export const TIMESTAMP_BYTES = 20;
+/** What a timestamp adds to a line: a space, a sign and 19 digits. */
+export const TIMESTAMP_BYTES = 21;
 
 export class BatchBuffer {
   length = 0;
@@ -35,7 +36,7 @@ export class BatchBuffer {
     this.lineCount++;
   }
 
-  /** Copies source[start, end) as one line and puts the timestamp behind it, in nanoseconds. */
+  /** Copies source[start, end) as one line and puts the timestamp behind it, in nanoseconds: see writeNanoseconds. */
   addStamped(source: Buffer, start: number, end: number, sec: number, nanos: number): void {
     this.#grow(end - start + TIMESTAMP_BYTES + 1);
     const bytes = this.#bytes;
@@ -66,8 +67,12 @@ export class BatchBuffer {
   }
 }
 
-/** Writes the digits at `at`, without leading zeros, and answers where they end. */
+/** Writes the digits at `at`, without leading zeros, and answers where they end. Before 1970 neither number is above 0. */
 export function writeNanoseconds(bytes: Uint8Array, at: number, sec: number, nanos: number): number {
+  if (sec < 0 || nanos < 0) {
+    bytes[at] = MINUS;
+    return writeNanoseconds(bytes, at + 1, -sec, -nanos);
+  }
   if (sec === 0) return writeDigits(bytes, at, nanos, digitsOf(nanos));
   return writeDigits(bytes, writeDigits(bytes, at, sec, digitsOf(sec)), nanos, 9);
 }

@@ -10,7 +10,7 @@ import type { Stamps } from './stamps.ts';
 export interface LineTaker {
   /** source[start, end) ends with its timestamp in nanoseconds. Names are in the scanner. */
   take(source: Buffer, start: number, end: number, scanner: LineScanner, lineNumber: number): void;
-  /** The same, but source[start, end) has no timestamp: it is this one. */
+  /** The same, but source[start, end) has no timestamp: it is this one. Before 1970 neither of its parts is above 0. */
   takeStamped(
     source: Buffer,
     start: number,
@@ -138,12 +138,11 @@ export class LineReader {
       others.takeStamped(body, contentStart, fieldsEnd, sec, nanos, scanner, lineNumber);
     } else if (asIs) {
       others.take(body, contentStart, timestampEnd, scanner, lineNumber);
-    } else if (scanner.timestampNegative) {
-      const line = Buffer.concat([body.subarray(0, fieldsEnd), Buffer.from(` ${beforeEpoch(scanner)}`)]);
-      others.take(line, contentStart, line.length, scanner, lineNumber);
     } else {
-      const { timestampSec, timestampNanos } = scanner;
-      others.takeStamped(body, contentStart, fieldsEnd, timestampSec, timestampNanos, scanner, lineNumber);
+      const sign = scanner.timestampNegative ? -1 : 1;
+      const sec = sign * scanner.timestampSec;
+      const nanos = sign * scanner.timestampNanos;
+      others.takeStamped(body, contentStart, fieldsEnd, sec, nanos, scanner, lineNumber);
     }
   }
 
@@ -154,9 +153,4 @@ export class LineReader {
     this.#byReason ??= new Map();
     this.#byReason.set(reason, (this.#byReason.get(reason) ?? 0) + 1);
   }
-}
-
-/** In nanoseconds. */
-function beforeEpoch({ timestampSec, timestampNanos }: LineScanner): string {
-  return `-${BigInt(timestampSec) * 1_000_000_000n + BigInt(timestampNanos)}`;
 }
