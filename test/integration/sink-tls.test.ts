@@ -9,6 +9,7 @@ import { articleLines, articlePoints } from '../support/article.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { cleanup } from '../support/cleanup.ts';
 import { send } from '../support/client.ts';
+import type { Daemon } from '../support/daemon.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Influxd, startInfluxd } from '../support/influxd.ts';
 import { startRegion } from '../support/region.ts';
@@ -190,6 +191,17 @@ test('a region writes through TLS what it counted, and says what it does not tru
   const failures = 'weir_aggregator_sink_failures_total{sink="az2",code="sink-untrusted"}';
   await eventually(async () => (await region.aggregatorMetric(failures)) > 0, { what: 'the other sink to be refused' });
   expect(refused.requests).toBe(0);
+  const [aggregator] = region.aggregators as [Daemon];
+  expect(await (await aggregator.get('/readyz')).text()).toMatch(
+    /az1: well; az2: failing \(sink-untrusted: sink az2: \w+ at https:[^)]* vouches for its certificate: /,
+  );
+  const of = (name: string, sink: string) => region.aggregatorMetric(`weir_aggregator_sink_${name}{sink="${sink}"}`);
+  const nowSec = Date.now() / 1000;
+  const lastError = 'weir_aggregator_sink_last_error_timestamp_seconds{sink="az2",code="sink-untrusted"}';
+  expect(Math.abs((await region.aggregatorMetric(lastError)) - nowSec)).toBeLessThan(60);
+  expect(Math.abs((await of('last_write_timestamp_seconds', 'az1')) - nowSec)).toBeLessThan(60);
+  await eventually(async () => (await of('oldest_unwritten_seconds', 'az2')) > 1, { what: 'the window to be late' });
+  expect(await of('oldest_unwritten_seconds', 'az1')).toBe(0);
   // Both are trusted once the file says so and the process was told.
   await file(one.cert + two.cert, 'region.pem');
   process.kill(region.aggregators[0]!.pid, 'SIGHUP');
@@ -198,6 +210,7 @@ test('a region writes through TLS what it counted, and says what it does not tru
     what: 'the other sink to get its window',
     timeoutMs: 20_000,
   });
+  await eventually(async () => (await of('oldest_unwritten_seconds', 'az2')) === 0, { what: 'no window to be late' });
   await rm(ca);
   process.kill(region.aggregators[0]!.pid, 'SIGHUP');
   await eventually(() => region.aggregators[0]!.logged('the files of a sink cannot be used: going on as before'), {

@@ -41,6 +41,9 @@ type GaugeName =
   | 'sinkBacklog'
   | 'sinkFailing'
   | 'sinkAway'
+  | 'sinkOldest'
+  | 'sinkLastWrite'
+  | 'sinkLastError'
   | 'sealWaiting'
   | 'openWindows'
   | 'finals'
@@ -142,6 +145,21 @@ export function aggregatorMetrics(metrics: Metrics): AggregatorMetrics {
       name: 'weir_aggregator_sink_away',
       help: '1 while the sink as a whole takes nothing, 0 otherwise.',
       labelNames: ['sink'],
+    }),
+    sinkOldest: metrics.gauge({
+      name: 'weir_aggregator_sink_oldest_unwritten_seconds',
+      help: 'How long the window has waited for the sink that has waited longest, since it was due or found changed.',
+      labelNames: ['sink'],
+    }),
+    sinkLastWrite: metrics.gauge({
+      name: 'weir_aggregator_sink_last_write_timestamp_seconds',
+      help: 'When the sink last confirmed a write of points to this process, Unix time.',
+      labelNames: ['sink'],
+    }),
+    sinkLastError: metrics.gauge({
+      name: 'weir_aggregator_sink_last_error_timestamp_seconds',
+      help: 'When the sink last failed, Unix time; with the code of that failure only.',
+      labelNames: ['sink', 'code'],
     }),
     heldPoints: metrics.gauge({
       name: 'weir_aggregator_sink_held_points',

@@ -329,6 +329,7 @@ export class Aggregator implements Service {
       runOnce: async () => {
         this.#metrics.openWindows.set(this.#observer.windows.size);
         this.#metrics.finals.set(this.#observer.finals.size);
+        this.#flushers.showAges(this.#time.nowMs());
         if (this.#rollbackMs !== undefined) await this.#relays.read();
       },
       onError: (error) => {

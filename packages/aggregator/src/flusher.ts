@@ -15,6 +15,7 @@ import type { FinalStore } from './store/final-store.ts';
 import type { PartitionStore } from './store/partition-store.ts';
 import type { SinkBooks } from './store/sink-books.ts';
 import { decodeTotals, sumTotals } from './totals-codec.ts';
+import { Unwritten } from './unwritten.ts';
 import type { WindowTotalsRead, WindowWriter, WriteOutcome } from './window-writer.ts';
 
 /**
@@ -73,6 +74,7 @@ export class Flusher implements Service {
   readonly #clean = new Map<number, { seen: string; atMs: number }>();
   /** Final records: when to look again. */
   readonly #settleAtMs = new Map<number, number>();
+  readonly #unwritten = new Unwritten();
   readonly #pace: SinkPace;
   #lastError: SinkError | undefined;
 
@@ -105,6 +107,11 @@ export class Flusher implements Service {
     return this.#lastError;
   }
 
+  /** Since when the window waits that has waited longest, by Redis's clock; undefined when none does. */
+  get unwrittenSinceMs(): number | undefined {
+    return this.#unwritten.oldestMs;
+  }
+
   /** Redis lost data: nothing is known to be clean, and what the sink holds may be all there is. */
   forget(): void {
     this.#clean.clear();
@@ -123,13 +130,14 @@ export class Flusher implements Service {
     events.backlog(work.size, this.#pace.failing);
     await this.#workThrough(work, signal);
     if (signal.aborted) return;
+    this.#unwritten.keep((startSec) => work.has(startSec));
     this.#pace.wentThrough();
     events.backlog(work.size, this.#pace.failing);
   }
 
   /** By window, oldest first; what was sealed before what is open. */
   #toDo(signal: AbortSignal): Map<number, () => Promise<Reach>> {
-    const { observer, owns, sinkName, time } = this.#options;
+    const { observer, owns, sinkName, time, times } = this.#options;
     const nowMs = time.nowMs();
     const work = new Map<number, () => Promise<Reach>>();
     for (const startSec of [...observer.finals.keys()].sort((a, b) => a - b)) {
@@ -141,6 +149,7 @@ export class Flusher implements Service {
       if (observer.finals.has(startSec) || !owns(`${sinkName}/${startSec}`)) continue;
       const seen = signature(window);
       if (this.#isClean(startSec, seen) || !this.#complete(window, nowMs)) continue;
+      this.#unwritten.waits(startSec, this.#clean.has(startSec) ? nowMs : dueMs(startSec, window.openedMs, times));
       work.set(startSec, () => this.#flush(window, seen, signal));
     }
     return work;
@@ -285,6 +294,7 @@ export class Flusher implements Service {
         logger.error({ sink: sinkName, window: startSec }, 'the sink was away for too long: this window is lost to it');
         return 'not-asked';
       default: {
+        if (step.kind === 'settle') this.#unwritten.waits(startSec, finalMs);
         const read = async () => {
           const blob = await finals.get(startSec);
           return blob && { groups: decodeFinal(blob), versions: new Map() };

@@ -46,6 +46,8 @@ export interface SinkFlushersOptions {
 
 const FLUSH_EVERY_MS = 200;
 const INCOMPLETE_AFTER_MS = 10_000;
+/** Of a sink's last error in the detail of health. */
+const MAX_ERROR_LENGTH = 300;
 
 export class SinkFlushers implements Service {
   readonly #sinks: readonly Sink[];
@@ -105,6 +107,14 @@ export class SinkFlushers implements Service {
       .join('; ');
   }
 
+  /** Shows how long windows have waited for each sink: also while nothing is asked of it. */
+  showAges(nowMs: number): void {
+    for (const [i, { name }] of this.#sinks.entries()) {
+      const sinceMs = this.#flushers[i]!.unwrittenSinceMs ?? nowMs;
+      this.#metrics.sinkOldest.set({ sink: name }, Math.max(0, nowMs - sinceMs) / 1000);
+    }
+  }
+
   /** The same for machines. `kinds`: by name. */
   states(kinds: ReadonlyMap<string, string>): SinkState[] {
     return this.#watches.map((watch, i) => watch.look(kinds.get(this.#sinks[i]!.name) ?? 'unknown'));
@@ -118,7 +128,7 @@ export class SinkFlushers implements Service {
 
 function describe(name: string, { away, lastError }: Flusher, refused: number): string {
   const state = away ? 'away' : lastError ? 'failing' : 'well';
-  const why = lastError ? ` (${lastError.code})` : '';
+  const why = lastError ? ` (${lastError.code}: ${lastError.message.slice(0, MAX_ERROR_LENGTH)})` : '';
   return `${name}: ${state}${why}${refused > 0 ? `, refused ${refused} points for good` : ''}`;
 }
 
@@ -138,6 +148,7 @@ function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks
     events: {
       wrote: (points, seconds) => {
         watch.wrote();
+        metrics.sinkLastWrite.set(label, options.time.nowMs() / 1000);
         metrics.sinkPoints.inc(label, points);
         metrics.sinkSeconds.observe(label, seconds);
       },
@@ -171,19 +182,27 @@ function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks
     incompleteAfterMs: INCOMPLETE_AFTER_MS,
     owns: (key) => membership.owns(key),
     heldBack: options.heldBack,
-    events: flusherEvents(metrics, label, held, watch),
+    events: flusherEvents(options, label, held, watch),
     logger,
     fail: options.fail,
   });
 }
 
 function flusherEvents(
-  metrics: AggregatorMetrics,
+  { metrics, time }: SinkFlushersOptions,
   label: { sink: string },
   held: HeldCache,
   watch: SinkWatch,
 ): FlusherEvents {
   metrics.sinkAway.set(label, 0);
+  let lastCode: string | undefined;
+  /** Faults of Redis are not the sink's. One code at a time: the last one. */
+  const showError = (code: string) => {
+    if (!code.startsWith('sink-')) return;
+    if (lastCode !== undefined && lastCode !== code) metrics.sinkLastError.remove({ ...label, code: lastCode });
+    lastCode = code;
+    metrics.sinkLastError.set({ ...label, code }, time.nowMs() / 1000);
+  };
   return {
     confirmed: () => metrics.confirmed.inc(label),
     settled: () => metrics.settled.inc(label),
@@ -194,6 +213,7 @@ function flusherEvents(
     failed: (code) => {
       metrics.sinkFailures.inc({ ...label, code });
       watch.failed(code);
+      showError(code);
     },
     away: (away) => metrics.sinkAway.set(label, away ? 1 : 0),
     backlog: (windows, failing) => {
