@@ -14,6 +14,7 @@ import { DAEMON_SETTINGS } from '@weir/common/program';
 import type { Setting, SettingsSpec } from '@weir/common/settings';
 import { RelayMetrics } from '@weir/relay/relay-metrics';
 import { RELAY_SETTINGS } from '@weir/relay/settings';
+import { SCENARIOS } from '../../../bench/catalogue.ts';
 import { HTTP_LIMITS } from '../../support/http-limits.ts';
 import { projectFiles } from './project-files.ts';
 
@@ -159,6 +160,10 @@ describe('operations.md', () => {
     expect(codes.length).toBeGreaterThan(10);
     expect([...new Set(codes)].filter((code) => !operations.includes(`\`${code}\``))).toEqual([]);
   });
+});
+
+test.each(SCENARIOS)('bench/README.md says what the scenario $name measures', ({ name }) => {
+  expect(section(doc('bench/README.md'), `### ${name}`)).toMatch(/[^#\s]/);
 });
 
 function quoted(text: string): string[] {

@@ -29,7 +29,7 @@ export function tidyFaults(path: string, text: string): string[] {
       `${path}: ${lines.length - 1} lines; split it, or let its first paragraph say why it is over 400 lines`,
     );
   }
-  const code = /\.(ts|mjs|js)$/.test(name);
+  const code = /\.(ts|[cm]?js)$/.test(name);
   const source = code ? readSource(path, text) : undefined;
   for (const line of source?.emptyCatchLines ?? []) fault(line, 'an empty catch');
   for (const test of source?.skippedTests ?? []) faults.push(`${path}: ${test}`);
@@ -48,7 +48,7 @@ export function tidyFaults(path: string, text: string): string[] {
 }
 
 function isCode(name: string): boolean {
-  return /\.(ts|mjs|js|lua|sh)$/.test(name);
+  return /\.(ts|[cm]?js|lua|sh)$/.test(name);
 }
 
 function firstComment(text: string): string {

@@ -2,10 +2,10 @@ import { projectFiles } from './project-files.ts';
 import { tidyFaults } from './tidy-rules.ts';
 
 /** Written by programs, and read by them. */
-const GENERATED = /^(pnpm-lock\.yaml|docs\/cli-schemas\/.*\.json)$/;
+const GENERATED = /^(pnpm-lock\.yaml|docs\/cli-schemas\/.*\.json|bench\/results\/.*\.json)$/;
 
 test('every file keeps the rules', () => {
-  const files = projectFiles(/\.(ts|mjs|js|lua|sh|md|json|ya?ml|lp)$|^run$/);
+  const files = projectFiles(/\.(ts|[cm]?js|lua|sh|md|json|ya?ml|lp)$|^run$/);
   expect(files.size).toBeGreaterThan(50);
   expect([...files].flatMap(([path, text]) => (GENERATED.test(path) ? [] : tidyFaults(path, text)))).toEqual([]);
 });

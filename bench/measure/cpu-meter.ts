@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { machineTicks, processTicks, TICKS_PER_SECOND } from './proc-stat.ts';
+
+/**
+ * What a stretch of time cost, by kind of process, the load generator in this process among them, and how much of the
+ * machine somebody else used meanwhile: figures of a machine that was not quiet are worth little.
+ */
+export type Processes = Readonly<Record<string, readonly { readonly pid: number }[]>>;
+
+export interface CpuSpent {
+  seconds: number;
+  /** CPU seconds by kind of process. */
+  cpu: ReadonlyMap<string, number>;
+  generatorCpu: number;
+  /** 0 to 1: the part of all processors that neither these processes nor this one used, and that was not idle. */
+  othersShare: number;
+}
+
+export function startCpuMeter(processes: Processes): () => CpuSpent {
+  const startedMs = performance.now();
+  const before = cpuOf(processes);
+  const ownBefore = process.cpuUsage();
+  const machineBefore = machineTicks(readFileSync('/proc/stat', 'latin1'));
+  return () => {
+    const seconds = (performance.now() - startedMs) / 1000;
+    const own = process.cpuUsage(ownBefore);
+    const generatorCpu = (own.user + own.system) / 1e6;
+    const after = cpuOf(processes);
+    const machine = machineTicks(readFileSync('/proc/stat', 'latin1'));
+    const cpu = new Map([...after].map(([kind, total]) => [kind, total - (before.get(kind) ?? 0)]));
+    const ours = generatorCpu + [...cpu.values()].reduce((sum, spent) => sum + spent, 0);
+    const busy = (machine.busy - machineBefore.busy) / TICKS_PER_SECOND;
+    const all = (machine.all - machineBefore.all) / TICKS_PER_SECOND;
+    return { seconds, cpu, generatorCpu, othersShare: all > 0 ? Math.max(0, busy - ours) / all : 0 };
+  };
+}
+
+function cpuOf(processes: Processes): Map<string, number> {
+  const seconds = ({ pid }: { pid: number }) =>
+    processTicks(readFileSync(`/proc/${pid}/stat`, 'latin1')) / TICKS_PER_SECOND;
+  return new Map(
+    Object.entries(processes).map(([kind, list]) => [kind, list.reduce((sum, one) => sum + seconds(one), 0)]),
+  );
+}
