@@ -72,7 +72,7 @@ function windowsTable({ windows, openWindows, finalRecords }: LedgerReport, { pa
     window.current ? 'yes' : 'no',
   ];
   const header = ['window', 'state', 'partitions', 'log bytes', 'events', 'users', 'current'];
-  const all = `${openWindows} windows with state, ${finalRecords} final records kept; the newest are shown\n`;
+  const all = `windows with state: ${openWindows}, final records kept: ${finalRecords}; the newest are shown\n`;
   return formatTable(header, windows.map(row), { paint }) + all;
 }
 
