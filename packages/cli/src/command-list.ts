@@ -8,4 +8,5 @@ export const COMMANDS: readonly CommandSpec[] = [...READING_COMMANDS, ...ACTING_
 /** Of the groups whose name is the first word of several commands. */
 export const GROUPS: GroupSummaries = {
   consumer: 'the names under which aggregators read',
+  dead: 'lines that were accepted and could not be counted, and what sinks refuse',
 };

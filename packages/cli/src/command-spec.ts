@@ -101,6 +101,20 @@ export const ACT_FLAGS: readonly FlagSpec[] = [
   { flag: '--dry-run', description: 'show what would change, and change nothing' },
 ];
 
+/** sending/relay-flags.ts reads them. */
+export const RELAY_FLAGS: readonly FlagSpec[] = [
+  {
+    flag: '--relay <url>',
+    description: 'where a relay takes lines; what one does not confirm goes to the next',
+    env: 'WEIR_RELAYS',
+    inFile: true,
+    many: true,
+    default: 'http://127.0.0.1:9600',
+  },
+  { flag: '--token <token>', description: 'of a client, where relays ask for one', env: 'WEIR_RELAY_TOKEN' },
+  { flag: '--patience <duration>', description: 'how long one request is tried at the relays', default: '60s' },
+];
+
 /** Of every command. run-command.ts reads it. */
 export const CONFIG_FLAG: FlagSpec = {
   flag: '--config <file>',

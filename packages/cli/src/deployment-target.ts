@@ -11,6 +11,8 @@ export interface DeploymentTarget {
   redis: Redis;
   prefix: string;
   partitions: number;
+  /** Its settings as they are recorded; what no process has recorded yet is not there. */
+  recorded: Partial<Deployment>;
 }
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -26,8 +28,9 @@ export async function withDeployment<T>(
   const redis = openRedis({ url, name: 'weir-cli', commandTimeoutMs: CONNECT_TIMEOUT_MS });
   try {
     await connect(redis);
-    const partitions = choosePartitions(prefix, redisAddress(url), wanted, await readDeployment(redis, prefix));
-    return await use({ redis, prefix, partitions });
+    const recorded = (await readDeployment(redis, prefix)) ?? {};
+    const partitions = choosePartitions(prefix, redisAddress(url), wanted, recorded);
+    return await use({ redis, prefix, partitions, recorded });
   } catch (error) {
     if (!(error instanceof RedisFault)) throw error;
     throw new WeirError(error.code, `Redis at ${redisAddress(url)}: ${reasonOf(error)}`, error.retryable, {

@@ -35,6 +35,11 @@ export class Flags {
     this.#sources = sources;
   }
 
+  /** Whether the command has the flag. */
+  has(name: string): boolean {
+    return this.#specs.has(name);
+  }
+
   /** For a flag that has a default. */
   read<T>(name: string, type: ValueType<T>): T {
     const value = this.readOptional(name, type);

@@ -21,6 +21,8 @@ const ledgerFields = {
   waitingEntries: orUnknown(count),
   missingEntries: orUnknown(count).describe('pending entries that somebody deleted: their lines are lost'),
   deadDropped: count.describe('of the dead letters, lines that the bound of their stream has dropped'),
+  deadReplayed: count.describe('of the dead letters, lines that were sent again; they are received again'),
+  deadPurged: count.describe('of the dead letters, lines that somebody threw away'),
   difference: orUnknown(z.number()).describe(
     'lines received of which the books tell nothing; below 0, lines told of that were never received',
   ),
@@ -96,6 +98,8 @@ export function partitionLedger(partition: number, { counters, waiting }: Partit
       waitingEntries: waiting?.entries ?? null,
       missingEntries: waiting?.missingEntries ?? null,
       deadDropped: lines('dead-dropped'),
+      deadReplayed: lines('dead-replayed'),
+      deadPurged: lines('dead-purged'),
     }),
   };
 }
@@ -117,6 +121,8 @@ export function totalLedger(partitions: readonly PartitionLedger[]): Ledger {
     waitingEntries: known ? total(({ waitingEntries }) => waitingEntries ?? 0) : null,
     missingEntries: known ? total(({ missingEntries }) => missingEntries ?? 0) : null,
     deadDropped: total(({ deadDropped }) => deadDropped),
+    deadReplayed: total(({ deadReplayed }) => deadReplayed),
+    deadPurged: total(({ deadPurged }) => deadPurged),
   });
   // What one partition lacks another may have too much of: the sum alone would hide both.
   return partitions.some(({ balanced }) => balanced === false) ? { ...sums, balanced: false } : sums;

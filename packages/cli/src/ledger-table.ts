@@ -44,7 +44,7 @@ function toneOf({ balanced }: Ledger): Tone {
 }
 
 function verdict(totals: Ledger, { paint }: LedgerView): string {
-  const { balanced, deadDropped, missingEntries } = totals;
+  const { balanced, deadDropped, deadReplayed, deadPurged, missingEntries } = totals;
   const sentences = [
     balanced === null
       ? 'whether the books balance is unknown: what waits changed faster than it could be read'
@@ -56,6 +56,11 @@ function verdict(totals: Ledger, { paint }: LedgerView): string {
     sentences.push(`${missingEntries} pending entries were deleted from their stream: nobody can fold them`);
   if (deadDropped > 0) {
     sentences.push(`WARNING: ${deadDropped} lines of dead letters were dropped, the oldest first (--max-dead-letters)`);
+  }
+  if (deadReplayed + deadPurged > 0) {
+    sentences.push(
+      `of the dead letters ${deadReplayed} lines were sent again and ${deadPurged} thrown away (weir dead)`,
+    );
   }
   const [first, ...others] = sentences;
   return [paint(first!, toneOf(totals)), ...others].map((sentence) => `${sentence}\n`).join('');

@@ -1,0 +1,41 @@
+import { LINE, LineScanner } from '@weir/common/line-protocol';
+import { parseTotalsLine } from '@weir/common/totals-line';
+import { windowStartSec } from '@weir/common/window';
+import type { Letter } from './letter.ts';
+
+/** The lines of a letter, and what each is about. Pure. */
+export interface LetterLine {
+  bytes: Buffer;
+  product: string | undefined;
+  eventType: string | undefined;
+  /** Start of the window that its timestamp falls in; undefined where it cannot be read, or is before 1970. */
+  windowSec: number | undefined;
+}
+
+const NEWLINE = 10;
+const scanner = new LineScanner();
+
+/** `windowLengthSec`: of the deployment; undefined where none is recorded yet. */
+export function linesOf({ lines }: Letter, windowLengthSec: number | undefined): LetterLine[] {
+  const found: LetterLine[] = [];
+  for (let from = 0; from < lines.length; ) {
+    const newline = lines.indexOf(NEWLINE, from);
+    const to = newline < 0 ? lines.length : newline;
+    found.push(lineOf(lines.subarray(from, to), windowLengthSec));
+    from = to + 1;
+  }
+  return found;
+}
+
+function lineOf(bytes: Buffer, windowLengthSec: number | undefined): LetterLine {
+  const kind = scanner.scan(bytes, 0, bytes.length, 'ns');
+  if (kind !== LINE.userEvent && kind !== LINE.other) {
+    return { bytes, product: undefined, eventType: undefined, windowSec: undefined };
+  }
+  const { hasTimestamp, timestampNegative, timestampSec } = scanner;
+  const timed = hasTimestamp && !timestampNegative && windowLengthSec !== undefined;
+  const windowSec = timed ? windowStartSec(timestampSec, windowLengthSec) : undefined;
+  // An other line may have such tags, and need not; the totals' points have them.
+  const { product, eventType } = kind === LINE.userEvent ? scanner : (parseTotalsLine(bytes.toString())?.point ?? {});
+  return { bytes, product: product?.toString(), eventType: eventType?.toString(), windowSec };
+}
