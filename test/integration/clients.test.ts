@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -34,7 +35,7 @@ function events(product: string, count: number): MadeUpEvent[] {
     product,
     eventType: ['http-5xx', 'log in', 'a,b=c'][i % 3]!,
     username: `user ${i % 7}, "${i % 2}"`,
-    timestamp: START + BigInt(i) * 700_000_001n,
+    timestamp: START + (119_999_999_999n * BigInt(i)) / BigInt(count),
   }));
   for (const event of made) truth.add(event);
   return made;
@@ -221,6 +222,73 @@ describe('curl', () => {
   });
 });
 
+describe('where a token is asked for', () => {
+  const token = 'q7VQm0vCw5tq';
+  let guarded: Daemon;
+  let host: string;
+  let port: string;
+  beforeAll(async () => {
+    const file = join(await tempDir('tokens'), 'tokens.yaml');
+    const hash = createHash('sha256').update(token).digest('hex');
+    await writeFile(file, `- name: clients\n  hash: ${hash}\n`);
+    guarded = await region.startRelay('relay-guarded', ['--tokens', file]);
+    [host, port] = guarded.http.split(':') as [string, string];
+  });
+
+  test('@influxdata/influxdb-client brings it', async () => {
+    const write = async (withToken: string, line: string) => {
+      const client = new InfluxDB({ url: urlOf(guarded), token: withToken });
+      const failures: Error[] = [];
+      const writeFailed = async (error: Error) => void failures.push(error);
+      const api = client.getWriteApi('any', 'any', 'ns', { maxRetries: 0, writeFailed });
+      api.writeRecord(line);
+      await api.close();
+      return failures;
+    };
+    expect(await write('another', BAD_LINE)).toMatchObject([{ statusCode: 401, code: 'unauthorized' }]);
+    const [event] = events('token v2', 1);
+    expect(await write(token, lineOf(event!))).toEqual([]);
+    await arrived();
+  });
+
+  test('influx brings it as a password', async () => {
+    const client = (password: string) =>
+      new InfluxDBv1({ host, port: Number(port), username: 'any', password, database: 'events' });
+    await expect(client('another').createDatabase('events')).rejects.toThrow('authorization failed');
+    await client(token).createDatabase('events');
+    const [event] = events('token v1', 1);
+    const { product, eventType, username, timestamp } = event!;
+    const tags = { event_type: eventType, product };
+    await client(token).writePoints([
+      { measurement: 'clicks', tags, fields: { value: username }, timestamp: String(timestamp) },
+    ]);
+    await arrived();
+  });
+
+  test('the influx shell brings it as a password', async () => {
+    const [event] = events('token shell', 1);
+    const insert = (password: string) =>
+      run('influx', [
+        '-host',
+        host,
+        '-port',
+        port,
+        '-username',
+        'any',
+        '-password',
+        password,
+        '-database',
+        'events',
+        '-execute',
+        `INSERT ${lineOf(event!)}`,
+      ]);
+    // It ends with 0 whatever became of an INSERT.
+    expect(insert('another').stdout).toContain('authorization failed');
+    expect(insert(token)).toMatchObject({ status: 0, stderr: '' });
+    await arrived();
+  });
+});
+
 test('the examples for the shell do what they say', async () => {
   const page = await readFile(join(PROJECT_DIR, 'docs/clients.md'), 'utf8');
   const examples = [...page.matchAll(/\n\n((?: {4}.*\n)+)/g)].map(([, block]) => block!.replace(/^ {4}/gm, ''));
@@ -238,7 +306,7 @@ test('the examples for the shell do what they say', async () => {
     const here = script
       .replaceAll('relay:9600', one.http)
       .replaceAll('-host relay-1 -port 9600', `-host ${host} -port ${port}`);
-    expect(run('sh', ['-euc', `cd ${dir}\n${here}`])).toMatchObject({ status: 0 });
+    expect(run('sh', ['-euc', `cd ${dir}\nRELAY_TOKEN=any\n${here}`])).toMatchObject({ status: 0 });
   }
   await arrived();
 });
