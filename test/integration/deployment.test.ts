@@ -10,6 +10,10 @@ const aggregator: Deployment = {
   latenessMs: 900_000,
   identity: 'content',
   sinks: ['az1', 'az2'],
+  uniqueMeasurement: 'unique_user_event',
+  cumulativeMeasurement: 'cumulative_user_event',
+  pointTags: '',
+  pointTime: 'start',
 };
 
 let redis: Redis;
@@ -50,12 +54,46 @@ describe('the settings of a deployment', () => {
     [{ latenessMs: 1_000 }, '--lateness: got 1s, expected 15m'],
     [{ identity: 'arrival' }, '--identity: got arrival, expected content'],
     [{ sinks: ['az1'] }, '--sink: got az1, expected az1,az2'],
+    [{ uniqueMeasurement: 'users' }, '--unique-measurement: got users, expected unique_user_event'],
+    [{ cumulativeMeasurement: 'events' }, '--cumulative-measurement: got events, expected cumulative_user_event'],
+    [{ pointTags: 'region=eu' }, '--point-tags: got region=eu, expected none'],
+    [{ pointTime: 'end' }, '--point-time: got end, expected start'],
   ])('are refused when they differ, with both values in one line: %j', async (other, message) => {
     await agreeOnDeployment(redis, 'weir', aggregator);
     const line = await refusal({ ...aggregator, ...other });
     expect(line).toMatch(new RegExp(`^${message}, which deployment "weir" has recorded`));
     expect(line).not.toContain('\n');
     expect(await readDeployment(redis, 'weir')).toEqual(aggregator);
+  });
+
+  describe('of a version that did not record what stands in the databases', () => {
+    const { uniqueMeasurement: _, cumulativeMeasurement: __, pointTags: ___, pointTime: ____, ...older } = aggregator;
+    beforeEach(async () => {
+      await redis.hset('weir:deployment', {
+        ...{ partitions: 8, windowMs: 60_000, graceMs: 5_000, latenessMs: 900_000, identity: 'content' },
+        sinks: 'az1,az2',
+      });
+    });
+
+    test('start with what that version did, and record it', async () => {
+      expect(await readDeployment(redis, 'weir')).toEqual(older);
+      expect(await agreeOnDeployment(redis, 'weir', { partitions: 8 })).toEqual(older);
+      expect(await agreeOnDeployment(redis, 'weir', aggregator)).toEqual(aggregator);
+      expect(await readDeployment(redis, 'weir')).toEqual(aggregator);
+    });
+
+    test('are refused with anything else, and record nothing', async () => {
+      const line = await refusal({ ...aggregator, pointTags: 'region=eu' });
+      expect(line).toMatch(/^--point-tags: got region=eu, expected none, which deployment "weir" has recorded/);
+      expect(await refusal({ ...aggregator, uniqueMeasurement: 'users' })).toContain('expected unique_user_event,');
+      expect(await readDeployment(redis, 'weir')).toEqual(older);
+    });
+  });
+
+  test('where only a relay has been are whatever the first aggregator says', async () => {
+    await agreeOnDeployment(redis, 'weir', { partitions: 8 });
+    const other = { ...aggregator, uniqueMeasurement: 'users', pointTags: 'region=eu', pointTime: 'end' };
+    expect(await agreeOnDeployment(redis, 'weir', other)).toEqual(other);
   });
 
   test('that are wrong in one point record none of the others', async () => {

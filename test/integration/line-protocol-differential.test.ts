@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { InfluxV1Sink } from '@weir/aggregator/sinks/influx-v1';
 import { type InfluxV1Spec, parseSinkUrl } from '@weir/aggregator/sinks/sink-url';
 import { LINE, LineScanner, type Precision } from '@weir/common/line-protocol';
+import { DEFAULT_SHAPE } from '@weir/common/point-shape';
 import { LineReader } from '@weir/relay/lines';
 import { Stamps } from '@weir/relay/stamps';
 import fc from 'fast-check';
@@ -151,7 +152,7 @@ describe(`of ${LINES} lines from the seed ${SEED}`, () => {
     async () => {
       for (const { sent, passedOn } of shelves) {
         const url = `${influxd.url}?${new URLSearchParams({ db: passedOn.database })}`;
-        const sink = new InfluxV1Sink(parseSinkUrl(url) as InfluxV1Spec);
+        const sink = new InfluxV1Sink(parseSinkUrl(url) as InfluxV1Spec, DEFAULT_SHAPE);
         cleanup(`sink ${sink.name}`, () => sink.close());
         expect(await sink.writeLines(passedOn.lines)).toEqual({ rejected: [] });
         for (const { database, expected } of [sent, passedOn]) {

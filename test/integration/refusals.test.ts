@@ -52,6 +52,15 @@ test.each<keyof typeof PROGRAMS>(['weir-relay', 'weir-aggregator', 'weir'])(
   },
 );
 
+test('an aggregator whose two measurements would be one is refused', async () => {
+  const args = ['--unique-measurement', 'events', '--cumulative-measurement', 'events'];
+  await expectRefused(
+    'weir-aggregator',
+    args,
+    /--cumulative-measurement: got "events", expected another than --unique/,
+  );
+});
+
 describe('beside a deployment that runs', () => {
   let region: Region;
 
@@ -62,6 +71,9 @@ describe('beside a deployment that runs', () => {
   test.each([
     { setting: '--window', here: '30s', there: '1m' },
     { setting: '--identity', here: 'arrival', there: 'content' },
+    { setting: '--unique-measurement', here: 'users', there: 'unique_user_event' },
+    { setting: '--point-tags', here: 'env=prod,region=eu', there: 'none' },
+    { setting: '--point-time', here: 'end', there: 'start' },
   ])('an aggregator with another $setting than recorded names both values', async ({ setting, here, there }) => {
     const args = [...region.aggregatorSettings('other'), setting, here];
     await expectRefused('weir-aggregator', args, bothValues(setting, here, there));

@@ -2,6 +2,7 @@ import { InfluxV1Sink } from '@weir/aggregator/sinks/influx-v1';
 import type { SinkPoint } from '@weir/aggregator/sinks/sink';
 import { type InfluxV1Spec, parseSinkUrl } from '@weir/aggregator/sinks/sink-url';
 import { UNIQUE_USER_EVENT } from '@weir/common/line-encode';
+import { DEFAULT_SHAPE, formatPointTags, measurementName, type PointShape, pointTags } from '@weir/common/point-shape';
 import fc from 'fast-check';
 import { cleanup } from '../support/cleanup.ts';
 import { type Influxd, startInfluxd } from '../support/influxd.ts';
@@ -16,11 +17,16 @@ beforeAll(async () => {
 });
 
 /** A sink on a database of its own, which exists unless told. */
-async function openSink({ parameters = '', exists = true } = {}): Promise<{ sink: InfluxV1Sink; db: string }> {
+async function openSink({
+  parameters = '',
+  exists = true,
+  shape = DEFAULT_SHAPE,
+} = {}): Promise<{ sink: InfluxV1Sink; db: string }> {
   const db = `events ${++databases}`;
   if (exists) await influxd.createDatabase(db);
   const sink = new InfluxV1Sink(
     parseSinkUrl(`${influxd.url}?db=${encodeURIComponent(db)}${parameters}`) as InfluxV1Spec,
+    shape,
   );
   cleanup(`sink ${sink.name}`, () => sink.close());
   return { sink, db };
@@ -74,6 +80,47 @@ describe('an InfluxDB 1.x sink', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test('gives back what was written in any shape, and nothing of another one', async () => {
+    const name = tag.filter((text) => measurementName.schema.safeParse(text).success);
+    const key = tag.filter((text) => pointTags.schema.safeParse(formatPointTags([{ key: text, value: 'x' }])).success);
+    const shapeOf = fc.record({
+      names: fc
+        .tuple(name, name)
+        .filter(([unique, cumulative]) => unique !== cumulative)
+        .map(([unique_user_event, cumulative_user_event]) => ({ unique_user_event, cumulative_user_event })),
+      tags: fc
+        .uniqueArray(fc.record({ key, value: tag }), { maxLength: 4, selector: (one) => one.key })
+        .map((tags) => pointTags.schema.parse(formatPointTags(tags))),
+      time: fc.constantFrom('start' as const, 'end' as const),
+    });
+    const { sink: plain, db } = await openSink();
+    let startSec = 0;
+    await fc.assert(
+      fc.asyncProperty(shapeOf, tag, tag, fc.nat(1e9), async (shape: PointShape, eventType, product, events) => {
+        startSec += 600;
+        const window = { startSec, windowSec: 60 };
+        const points = totals(eventType, product, 1, events);
+        const sink = new InfluxV1Sink(
+          parseSinkUrl(`${influxd.url}?db=${encodeURIComponent(db)}`) as InfluxV1Spec,
+          shape,
+        );
+        expect(await sink.write(window, points)).toEqual({ rejected: [] });
+        expect(sorted(await sink.read(window))).toEqual(sorted(points));
+        const other = new InfluxV1Sink(parseSinkUrl(`${influxd.url}?db=${encodeURIComponent(db)}`) as InfluxV1Spec, {
+          ...shape,
+          tags: [...shape.tags, { key: 'zzz', value: 'other' }],
+        });
+        expect(await other.read(window)).toEqual([]);
+        expect(await other.write(window, points)).toEqual({ rejected: [] });
+        expect(sorted(await sink.read(window))).toEqual(sorted(points));
+        await sink.close();
+        await other.close();
+      }),
+      { numRuns: 60 },
+    );
+    expect(await plain.read({ startSec: 600, windowSec: 60 })).toEqual([]);
   });
 
   test('holds the last value written', async () => {
@@ -202,7 +249,7 @@ describe('an InfluxDB 1.x sink', () => {
   test('that is paused is given up in time, with an unknown outcome, and delays no other sink', async () => {
     const other = await startInfluxd();
     await other.createDatabase('events');
-    const otherSink = new InfluxV1Sink(parseSinkUrl(`${other.url}?db=events`) as InfluxV1Spec);
+    const otherSink = new InfluxV1Sink(parseSinkUrl(`${other.url}?db=events`) as InfluxV1Spec, DEFAULT_SHAPE);
     cleanup('other sink', () => otherSink.close());
     const { sink } = await openSink({ parameters: '&timeout=400ms' });
     await influxd.pause();

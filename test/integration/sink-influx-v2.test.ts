@@ -6,6 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { InfluxV2Sink } from '@weir/aggregator/sinks/influx-v2';
 import type { SinkPoint } from '@weir/aggregator/sinks/sink';
 import { type InfluxV2Spec, parseSinkUrl } from '@weir/aggregator/sinks/sink-url';
+import { DEFAULT_SHAPE, type PointShape } from '@weir/common/point-shape';
 import { cleanup } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -56,9 +57,9 @@ async function record(message: IncomingMessage): Promise<Recorded> {
   return { method: message.method ?? '', path: pathname, query: searchParams, token, encoding, body, closed: false };
 }
 
-function openSink(url: string, parameters = ''): InfluxV2Sink {
+function openSink(url: string, parameters = '', shape = DEFAULT_SHAPE): InfluxV2Sink {
   const spec = parseSinkUrl(`${url}?org=my%20org&bucket=b%22%2F1${parameters}`, { token: 'hush' }) as InfluxV2Spec;
-  const sink = new InfluxV2Sink(spec);
+  const sink = new InfluxV2Sink(spec, shape);
   cleanup('2.x sink', () => sink.close());
   return sink;
 }
@@ -294,6 +295,33 @@ describe('reading back from an InfluxDB 2.x sink', () => {
       { measurement: 'unique_user_event', eventType: '__proto__', product: 'p', value: 2.5 },
       { measurement: 'cumulative_user_event', eventType: 'a', product: 'p', value: 7 },
     ]);
+  });
+
+  test('asks for the names and time of the deployment, and takes only points with its tags', async () => {
+    const shape: PointShape = {
+      names: { unique_user_event: 'users "all"', cumulative_user_event: 'events' },
+      tags: [{ key: 'host', value: 'some host' }],
+      time: 'end',
+    };
+    const unique = csv([
+      ...HEAD,
+      `${ROW},1,users,a,p,some host`,
+      `${ROW},2,users,b,p,`,
+      `${ROW},3,users,c,p,other`,
+      '',
+    ]);
+    const answers: string[] = [];
+    const { url, requests } = await startStandIn((request, response) => {
+      answers.push(request.body);
+      csvAnswer(answers.length === 1 ? unique : '', '')(request, response);
+    });
+    expect(await openSink(url, '', shape).read(MINUTE)).toEqual([
+      { measurement: 'unique_user_event', eventType: 'a', product: 'p', value: 1 },
+    ]);
+    const [first, second] = requests.map(({ body }) => (JSON.parse(body) as { query: string }).query);
+    expect(first).toContain('r._measurement == "users \\"all\\""');
+    expect(first).toContain('start: time(v: "2016-11-07T08:33:00.000Z")');
+    expect(second).toContain('r._measurement == "events"');
   });
 
   test('fails where the query fails on the way', async () => {

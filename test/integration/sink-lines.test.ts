@@ -1,6 +1,7 @@
 import { InfluxV1Sink } from '@weir/aggregator/sinks/influx-v1';
 import { LINES_PER_REQUEST } from '@weir/aggregator/sinks/line-requests';
 import { type InfluxV1Spec, parseSinkUrl } from '@weir/aggregator/sinks/sink-url';
+import { DEFAULT_SHAPE } from '@weir/common/point-shape';
 import fc from 'fast-check';
 import { cleanup } from '../support/cleanup.ts';
 import type { Series } from '../support/influx-points.ts';
@@ -19,7 +20,7 @@ beforeAll(async () => {
 async function openSink(url = influxd.url): Promise<{ sink: InfluxV1Sink; db: string }> {
   const db = `lines ${++databases}`;
   await influxd.createDatabase(db);
-  const sink = new InfluxV1Sink(parseSinkUrl(`${url}?db=${encodeURIComponent(db)}`) as InfluxV1Spec);
+  const sink = new InfluxV1Sink(parseSinkUrl(`${url}?db=${encodeURIComponent(db)}`) as InfluxV1Spec, DEFAULT_SHAPE);
   cleanup(`sink ${sink.name}`, () => sink.close());
   return { sink, db };
 }

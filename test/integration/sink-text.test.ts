@@ -9,6 +9,7 @@ import type { SinkPoint } from '@weir/aggregator/sinks/sink';
 import { parseSinkUrls } from '@weir/aggregator/sinks/sink-url';
 import { StdoutSink } from '@weir/aggregator/sinks/stdout';
 import { silentLogger } from '@weir/common/logger';
+import { DEFAULT_SHAPE } from '@weir/common/point-shape';
 import { tempDir } from '../support/temp-dir.ts';
 
 const MINUTE = { startSec: 1478507520, windowSec: 60 };
@@ -22,7 +23,7 @@ const LINES =
 
 async function openFile(): Promise<{ sink: FileSink; path: string }> {
   const path = join(await tempDir('sink'), 'totals.lp');
-  return { sink: new FileSink({ kind: 'file', name: 'file:totals.lp', path }), path };
+  return { sink: new FileSink({ kind: 'file', name: 'file:totals.lp', path }, DEFAULT_SHAPE), path };
 }
 
 describe('a file sink', () => {
@@ -98,7 +99,7 @@ describe('a stdout sink', () => {
         done();
       },
     });
-    const sink = new StdoutSink({ kind: 'stdout', name: 'stdout' }, stream);
+    const sink = new StdoutSink({ kind: 'stdout', name: 'stdout' }, stream, DEFAULT_SHAPE);
     await expect(sink.write(MINUTE, POINTS)).resolves.toEqual({ rejected: [] });
     await expect(sink.writeLines(['cpu value=1 1', 'cpu value=2 2'])).resolves.toEqual({ rejected: [] });
     await sink.close();
@@ -113,7 +114,7 @@ describe('a stdout sink', () => {
         done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
       },
     });
-    const sink = new StdoutSink({ kind: 'stdout', name: 'stdout' }, stream);
+    const sink = new StdoutSink({ kind: 'stdout', name: 'stdout' }, stream, DEFAULT_SHAPE);
     await expect(sink.write(MINUTE, POINTS)).rejects.toMatchObject({
       code: 'sink-unavailable',
       message: 'sink stdout: the output is closed (EPIPE)',
@@ -130,7 +131,7 @@ test('every kind of sink URL opens its sink, and none needs its server for that'
     'stdout:',
   ]);
   const stdout = new Writable();
-  const sinks = specs.map((spec) => openSink(spec, { stdout, logger: silentLogger }));
+  const sinks = specs.map((spec) => openSink(spec, { shape: DEFAULT_SHAPE, stdout, logger: silentLogger }));
   expect(sinks.map((sink) => [sink.constructor, sink.name, sink.readable])).toEqual([
     [InfluxV1Sink, '127.0.0.1:1/x', true],
     [InfluxV2Sink, '127.0.0.1:1/b', false],

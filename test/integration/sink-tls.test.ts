@@ -5,6 +5,7 @@ import { openSink } from '@weir/aggregator/sinks/open-sink';
 import type { Sink, SinkPoint } from '@weir/aggregator/sinks/sink';
 import { parseSinkUrl } from '@weir/aggregator/sinks/sink-url';
 import { createLogger } from '@weir/common/logger';
+import { DEFAULT_SHAPE } from '@weir/common/point-shape';
 import { articleLines, articlePoints } from '../support/article.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { cleanup } from '../support/cleanup.ts';
@@ -46,7 +47,11 @@ function proxyBefore(certificate: TestCertificate, client?: TestCertificate): Pr
 async function sinkAt(url: string, parameters: string): Promise<{ sink: Sink; logs: string[] }> {
   const logs: string[] = [];
   const logger = await createLogger({ name: 'test', level: 'info', format: 'json', write: (line) => logs.push(line) });
-  const sink = openSink(parseSinkUrl(`${url}?db=events${parameters}`), { stdout: new Writable(), logger });
+  const sink = openSink(parseSinkUrl(`${url}?db=events${parameters}`), {
+    shape: DEFAULT_SHAPE,
+    stdout: new Writable(),
+    logger,
+  });
   cleanup(`sink ${sink.name}`, () => sink.close());
   return { sink, logs };
 }

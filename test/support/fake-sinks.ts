@@ -4,7 +4,10 @@ import type { LinesResult, RejectedPoint, Sink, SinkPoint, SinkWindow, WriteResu
 import type { FinalStore, FinalsView } from '@weir/aggregator/store/final-store';
 import type { Refusal, RefusalKind } from '@weir/aggregator/store/refused-store';
 import type { SinkBooks, WindowBooks, WriteIntent } from '@weir/aggregator/store/sink-books';
-import { encodeTotals } from '@weir/common/line-encode';
+import { PointLines } from '@weir/common/line-encode';
+import { DEFAULT_SHAPE } from '@weir/common/point-shape';
+
+const LINES = new PointLines(DEFAULT_SHAPE);
 
 /** A sink in memory: a test sees every write, says what it holds, and makes reads and writes fail. */
 export class FakeSink implements Sink {
@@ -32,12 +35,13 @@ export class FakeSink implements Sink {
     this.readable = readable;
   }
 
-  async write({ startSec }: SinkWindow, points: readonly SinkPoint[]): Promise<WriteResult> {
+  async write(window: SinkWindow, points: readonly SinkPoint[]): Promise<WriteResult> {
+    const { startSec } = window;
     await this.beforeWrite(startSec);
     this.writes.push({ startSec, points });
     const rejected: RejectedPoint[] = [];
     for (const point of points) {
-      if (this.refuses(point)) rejected.push({ point, line: encodeTotals(point, startSec), reason: 'refused' });
+      if (this.refuses(point)) rejected.push({ point, line: LINES.line(point, window), reason: 'refused' });
       else this.put(startSec, point);
     }
     this.afterWrite(startSec);

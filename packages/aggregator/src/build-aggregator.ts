@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 import { SettingsError } from '@weir/common/errors';
 import type { BuildContext, Daemon } from '@weir/common/program';
 import { Aggregator } from './aggregator.ts';
-import type { AggregatorSettings } from './settings.ts';
+import { type AggregatorSettings, shapeOf } from './settings.ts';
 import { openSink } from './sinks/open-sink.ts';
 import { parseSinkUrls } from './sinks/sink-url.ts';
 
@@ -22,7 +22,8 @@ export async function buildAggregator(
   const specs = parseSinkUrls(settings.sinks, { setting: '--sink', token: settings.sinkToken });
   const id = settings.id ?? `${hostname()}-${settings.http === 'off' ? 0 : settings.http.port}`;
   const logger = context.logger.child({ id });
-  const sinks = specs.map((spec) => openSink(spec, { stdout, logger }));
+  const shape = shapeOf(settings);
+  const sinks = specs.map((spec) => openSink(spec, { shape, stdout, logger }));
   const kinds = new Map(specs.map(({ name, kind }) => [name, kind]));
   const aggregator = new Aggregator(settings, id, sinks, kinds, { ...context, logger });
   return { service: aggregator, ready: () => aggregator.ready, reload: () => aggregator.reload() };

@@ -1,7 +1,10 @@
 import { hostname } from 'node:os';
 import { DEFAULT_PARTITIONS, MAX_PARTITIONS } from '@weir/common/defaults';
 import type { Deployment } from '@weir/common/deployment';
+import { SettingsError } from '@weir/common/errors';
 import { HTTP_SETTINGS } from '@weir/common/http-settings';
+import { CUMULATIVE_USER_EVENT, UNIQUE_USER_EVENT } from '@weir/common/line-encode';
+import { formatPointTags, measurementName, type PointShape, pointTags } from '@weir/common/point-shape';
 import {
   addressOrOff,
   byteSize,
@@ -96,6 +99,34 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     parse: integer(1, MAX_PARTITIONS),
     default: String(DEFAULT_PARTITIONS),
   }),
+  uniqueMeasurement: setting({
+    flag: 'unique-measurement <name>',
+    env: 'WEIR_UNIQUE_MEASUREMENT',
+    description: 'what the number of different users is called in the databases',
+    parse: measurementName,
+    default: UNIQUE_USER_EVENT,
+  }),
+  cumulativeMeasurement: setting({
+    flag: 'cumulative-measurement <name>',
+    env: 'WEIR_CUMULATIVE_MEASUREMENT',
+    description: 'what the number of events is called in the databases',
+    parse: measurementName,
+    default: CUMULATIVE_USER_EVENT,
+  }),
+  pointTags: setting({
+    flag: 'point-tags <key=value,…>',
+    env: 'WEIR_POINT_TAGS',
+    description: 'tags of every point besides event type and product',
+    parse: pointTags,
+    default: '',
+  }),
+  pointTime: setting({
+    flag: 'point-time <start|end>',
+    env: 'WEIR_POINT_TIME',
+    description: 'which end of the window is the time of its points',
+    parse: oneOf('start', 'end'),
+    default: 'start',
+  }),
   claimIdleMs: setting({
     flag: 'claim-idle <duration>',
     env: 'WEIR_CLAIM_IDLE',
@@ -187,6 +218,25 @@ export type AggregatorSettings = SettingsOf<typeof AGGREGATOR_SETTINGS>;
 
 /** Those that are agreed through Redis. */
 export function deploymentOf(settings: AggregatorSettings, sinks: readonly { name: string }[]): Deployment {
-  const { partitions, windowMs, graceMs, latenessMs, identity } = settings;
-  return { partitions, windowMs, graceMs, latenessMs, identity, sinks: sinks.map(({ name }) => name) };
+  const { partitions, windowMs, graceMs, latenessMs, identity, uniqueMeasurement, cumulativeMeasurement } = settings;
+  return {
+    ...{ partitions, windowMs, graceMs, latenessMs, identity, uniqueMeasurement, cumulativeMeasurement },
+    sinks: sinks.map(({ name }) => name),
+    pointTags: formatPointTags(settings.pointTags),
+    pointTime: settings.pointTime,
+  };
+}
+
+/** Throws a SettingsError where the two numbers would be one series. */
+export function shapeOf(settings: AggregatorSettings): PointShape {
+  const { uniqueMeasurement, cumulativeMeasurement, pointTags: tags, pointTime: time } = settings;
+  if (uniqueMeasurement === cumulativeMeasurement) {
+    const name = JSON.stringify(cumulativeMeasurement);
+    throw new SettingsError(`--cumulative-measurement: got ${name}, expected another than --unique-measurement`);
+  }
+  return {
+    names: { [UNIQUE_USER_EVENT]: uniqueMeasurement, [CUMULATIVE_USER_EVENT]: cumulativeMeasurement },
+    tags,
+    time,
+  };
 }

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import { SettingsError } from './errors.ts';
 import { deploymentKey } from './keys.ts';
+import { CUMULATIVE_USER_EVENT, UNIQUE_USER_EVENT } from './line-encode.ts';
+import { type PointShape, pointTags } from './point-shape.ts';
 import { redisFault, Script } from './redis.ts';
 import { formatDuration } from './setting-values.ts';
 
@@ -18,6 +20,12 @@ export interface Deployment {
   identity: string;
   /** Names of the sinks. Their order means nothing; they are kept sorted. */
   sinks: readonly string[];
+  /** What stands in the databases (point-shape.ts). */
+  uniqueMeasurement: string;
+  cumulativeMeasurement: string;
+  /** As `formatPointTags` writes them. */
+  pointTags: string;
+  pointTime: string;
 }
 
 interface Field {
@@ -27,6 +35,8 @@ interface Field {
   read: (stored: string) => Partial<Deployment>;
   /** The stored text as the operator would write it. */
   show: (stored: string) => string;
+  /** What an aggregator did, and so has filled the databases with, before there was such a field. */
+  before?: string;
 }
 
 const asIs = (stored: string): string => stored;
@@ -74,6 +84,46 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
       show: asIs,
     },
   ],
+  [
+    'uniqueMeasurement',
+    {
+      flag: '--unique-measurement',
+      write: (d) => d.uniqueMeasurement,
+      read: (t) => ({ uniqueMeasurement: t }),
+      show: asIs,
+      before: UNIQUE_USER_EVENT,
+    },
+  ],
+  [
+    'cumulativeMeasurement',
+    {
+      flag: '--cumulative-measurement',
+      write: (d) => d.cumulativeMeasurement,
+      read: (t) => ({ cumulativeMeasurement: t }),
+      show: asIs,
+      before: CUMULATIVE_USER_EVENT,
+    },
+  ],
+  [
+    'pointTags',
+    {
+      flag: '--point-tags',
+      write: (d) => d.pointTags,
+      read: (t) => ({ pointTags: t }),
+      show: (t) => (t === '' ? 'none' : t),
+      before: '',
+    },
+  ],
+  [
+    'pointTime',
+    {
+      flag: '--point-time',
+      write: (d) => d.pointTime,
+      read: (t) => ({ pointTime: t }),
+      show: asIs,
+      before: 'start',
+    },
+  ],
 ] satisfies [keyof Deployment, Field][]);
 
 function joinSorted(sinks: readonly string[]): string {
@@ -81,6 +131,8 @@ function joinSorted(sinks: readonly string[]): string {
 }
 
 const agree = Script.beside(import.meta.url, 'deployment');
+/** Recorded since the first version, by aggregators only: where it stands one of them has been at work. */
+const OF_AGGREGATORS: keyof Deployment = 'windowMs';
 
 /**
  * Records what is not recorded yet and answers the whole record. Rejects with a SettingsError where a wanted value
@@ -91,8 +143,11 @@ export async function agreeOnDeployment(
   prefix: string,
   wanted: Partial<Deployment>,
 ): Promise<Partial<Deployment>> {
-  const args = [...write(wanted)].flat();
-  const reply = (await agree.run(redis, [deploymentKey(prefix)], args)) as Buffer[];
+  const args = [...write(wanted)].flatMap(([field, value]) => {
+    const { before } = FIELDS.get(field)!;
+    return [field, value, before === undefined ? 0 : 1, before ?? ''];
+  });
+  const reply = (await agree.run(redis, [deploymentKey(prefix)], [OF_AGGREGATORS, ...args])) as Buffer[];
   const stored = new Map<string, string>();
   for (let i = 0; i + 1 < reply.length; i += 2) stored.set(reply[i]!.toString(), reply[i + 1]!.toString());
   const conflict = findConflict(prefix, wanted, stored);
@@ -108,6 +163,19 @@ export async function readDeployment(redis: Redis, prefix: string): Promise<Part
   } catch (error) {
     throw redisFault(error);
   }
+}
+
+/** How the points of a deployment look. What is not recorded is as it was before it could be. */
+export function recordedShape(deployment: Partial<Deployment>): PointShape {
+  const { uniqueMeasurement, cumulativeMeasurement, pointTags: tags = '', pointTime } = deployment;
+  return {
+    names: {
+      [UNIQUE_USER_EVENT]: uniqueMeasurement ?? UNIQUE_USER_EVENT,
+      [CUMULATIVE_USER_EVENT]: cumulativeMeasurement ?? CUMULATIVE_USER_EVENT,
+    },
+    tags: pointTags.schema.safeParse(tags).data ?? [],
+    time: pointTime === 'end' ? 'end' : 'start',
+  };
 }
 
 /** One line that names the setting, both values and the remedy; undefined when all agree. */

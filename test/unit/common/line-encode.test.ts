@@ -1,7 +1,13 @@
-import { encodeTotals, type TotalsPoint } from '@weir/common/line-encode';
+import { PointLines, pointSec, type TotalsPoint } from '@weir/common/line-encode';
+import { DEFAULT_SHAPE, type PointShape } from '@weir/common/point-shape';
 import fc from 'fast-check';
 
 const MINUTE = 1478507520;
+
+/** A line in the default shape, or in one that differs in what is given. */
+function encoded(point: TotalsPoint, startSec = MINUTE, shape: Partial<PointShape> = {}): string {
+  return new PointLines({ ...DEFAULT_SHAPE, ...shape }).line(point, { startSec, windowSec: 60 });
+}
 
 function point(fields: Partial<TotalsPoint>): TotalsPoint {
   return { measurement: 'unique_user_event', eventType: 'http-5xx', product: 'productA', value: 1, ...fields };
@@ -46,10 +52,10 @@ const tag = fc
 
 describe('totals as line protocol', () => {
   test('are the lines of the contract: event type before product, a float, nanoseconds', () => {
-    expect(encodeTotals(point({ value: 2 }), MINUTE)).toBe(
+    expect(encoded(point({ value: 2 }))).toBe(
       'unique_user_event,event_type=http-5xx,product=productA value=2 1478507520000000000',
     );
-    expect(encodeTotals(point({ measurement: 'cumulative_user_event' }), 0)).toBe(
+    expect(encoded(point({ measurement: 'cumulative_user_event' }), 0)).toBe(
       'cumulative_user_event,event_type=http-5xx,product=productA value=1 0',
     );
   });
@@ -64,14 +70,14 @@ describe('totals as line protocol', () => {
     ['an emoji', '🦦', '🦦'],
     ['a name that JavaScript objects lose', '__proto__', '__proto__'],
   ])('write %s as InfluxDB reads it', (_what, value, written) => {
-    expect(encodeTotals(point({ eventType: value }), MINUTE)).toContain(`event_type=${written},product=productA `);
-    expect(encodeTotals(point({ product: value }), MINUTE)).toContain(`,product=${written} value=`);
+    expect(encoded(point({ eventType: value }))).toContain(`event_type=${written},product=productA `);
+    expect(encoded(point({ product: value }))).toContain(`,product=${written} value=`);
   });
 
   test('come back unchanged from InfluxDB’s way of reading tags, whatever the names', () => {
     fc.assert(
       fc.property(tag, tag, (eventType, product) => {
-        const { measurement, tags, rest } = readTags(encodeTotals(point({ eventType, product }), MINUTE));
+        const { measurement, tags, rest } = readTags(encoded(point({ eventType, product })));
         expect(measurement).toBe('unique_user_event');
         expect([...tags]).toEqual([
           ['event_type', eventType],
@@ -84,10 +90,33 @@ describe('totals as line protocol', () => {
   });
 
   test.each(['', 'a\\', 'a\nb', 'a\0b', '\t'])('are not made from a tag the relay lets nobody use: %j', (value) => {
-    expect(() => encodeTotals(point({ product: value }), MINUTE)).toThrow(RangeError);
+    expect(() => encoded(point({ product: value }))).toThrow(RangeError);
   });
 
   test.each([Number.NaN, Number.POSITIVE_INFINITY])('are not made from %s', (value) => {
-    expect(() => encodeTotals(point({ value }), MINUTE)).toThrow(RangeError);
+    expect(() => encoded(point({ value }))).toThrow(RangeError);
+  });
+
+  test('carry the names, tags and time that the deployment gives them, tags sorted by key', () => {
+    const shape: PointShape = {
+      names: { unique_user_event: 'users, all', cumulative_user_event: 'events' },
+      tags: [
+        { key: 'a', value: '1' },
+        { key: 'host', value: 'h 1' },
+        { key: 'z=', value: '2' },
+      ],
+      time: 'end',
+    };
+    expect(encoded(point({}), MINUTE, shape)).toBe(
+      'users\\,\\ all,a=1,event_type=http-5xx,host=h\\ 1,product=productA,z\\==2 value=1 1478507580000000000',
+    );
+    expect(encoded(point({ measurement: 'cumulative_user_event' }), MINUTE, shape)).toMatch(/^events,a=1,event_type/);
+    expect(pointSec({ startSec: MINUTE, windowSec: 60 }, shape)).toBe(MINUTE + 60);
+    expect(pointSec({ startSec: MINUTE, windowSec: 60 }, DEFAULT_SHAPE)).toBe(MINUTE);
+  });
+
+  test.each(['', 'a\\', 'a\\"b', 'a\nb', '#a'])('have no measurement that would be none: %j', (name) => {
+    const names = { unique_user_event: name, cumulative_user_event: 'b' };
+    expect(() => encoded(point({}), MINUTE, { names })).toThrow(RangeError);
   });
 });

@@ -1,12 +1,28 @@
-import { encodeTotals, MEASUREMENTS, type TotalsPoint } from '@weir/common/line-encode';
-import { parseTotalsLine } from '@weir/common/totals-line';
+import { MEASUREMENTS, PointLines, type TotalsPoint } from '@weir/common/line-encode';
+import { DEFAULT_SHAPE, type PointShape } from '@weir/common/point-shape';
+import { TotalsReader } from '@weir/common/totals-line';
 import fc from 'fast-check';
 
 const name = fc
-  .string({ unit: fc.constantFrom('a', ' ', ',', '=', '\\', 'ü', '"', '_'), minLength: 1, maxLength: 8 })
+  .string({ unit: fc.constantFrom('a', ' ', ',', '=', '\\', 'ü', '"', '_', '.', '$'), minLength: 1, maxLength: 8 })
   .filter((text) => !text.endsWith('\\'));
 
-test('whatever is encoded is read back', () => {
+const SHAPES: PointShape[] = [
+  DEFAULT_SHAPE,
+  {
+    names: { unique_user_event: 'users (all), x', cumulative_user_event: 'a.b[c]' },
+    tags: [
+      { key: 'a', value: '$1' },
+      { key: 'host', value: 'h 1,\\w' },
+      { key: 'z=', value: '=' },
+    ],
+    time: 'end',
+  },
+];
+
+test.each(SHAPES)('whatever is encoded is read back, in a shape with time $time', (shape) => {
+  const lines = new PointLines(shape);
+  const reader = new TotalsReader(shape);
   fc.assert(
     fc.property(
       fc.constantFrom(...MEASUREMENTS),
@@ -16,7 +32,8 @@ test('whatever is encoded is read back', () => {
       fc.nat({ max: 4_000_000 }),
       (measurement, eventType, product, value, minute) => {
         const point: TotalsPoint = { measurement, eventType, product, value };
-        expect(parseTotalsLine(encodeTotals(point, minute * 60))).toEqual({ point, startSec: minute * 60 });
+        const startSec = minute * 60;
+        expect(reader.read(lines.line(point, { startSec, windowSec: 60 }), 60)).toEqual({ point, startSec });
       },
     ),
   );
@@ -30,5 +47,5 @@ test.each([
   'unique_user_event,event_type=a,product=b value=1 1478507520000000001',
   'unique_user_event,event_type=a,product=b value=1',
 ])('what Weir would not write is no total: %s', (line) => {
-  expect(parseTotalsLine(line)).toBeUndefined();
+  expect(new TotalsReader(DEFAULT_SHAPE).read(line, 60)).toBeUndefined();
 });

@@ -1,4 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { PointLines } from '@weir/common/line-encode';
+import type { PointShape } from '@weir/common/point-shape';
 import { linesText, pointsText } from './line-text.ts';
 import { type LinesResult, type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
 import type { FileSpec } from './sink-url.ts';
@@ -10,16 +12,18 @@ import type { FileSpec } from './sink-url.ts';
 export class FileSink implements Sink {
   readonly name: string;
   readonly readable = false;
+  readonly #lines: PointLines;
   readonly #path: string;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ name, path }: FileSpec) {
+  constructor({ name, path }: FileSpec, shape: PointShape) {
     this.name = name;
+    this.#lines = new PointLines(shape);
     this.#path = path;
   }
 
   async write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult> {
-    await this.#inTurn(pointsText(window, points), signal);
+    await this.#inTurn(pointsText(this.#lines, window, points), signal);
     return { rejected: [] };
   }
 

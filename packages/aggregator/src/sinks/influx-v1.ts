@@ -1,4 +1,5 @@
-import { MEASUREMENTS, nanoseconds } from '@weir/common/line-encode';
+import { MEASUREMENTS, nanoseconds, PointLines, pointSec } from '@weir/common/line-encode';
+import type { PointShape } from '@weir/common/point-shape';
 import { InfluxHttp } from './influx-http.ts';
 import { type SendLines, writeLines, writePoints } from './influx-write.ts';
 import { InfluxqlAnswer } from './influxql-answer.ts';
@@ -16,8 +17,12 @@ export class InfluxV1Sink implements Sink {
   readonly #http: InfluxHttp;
   readonly #writePath: string;
   readonly #place: Record<string, string>;
+  readonly #shape: PointShape;
+  readonly #lines: PointLines;
 
-  constructor(spec: InfluxV1Spec) {
+  constructor(spec: InfluxV1Spec, shape: PointShape) {
+    this.#shape = shape;
+    this.#lines = new PointLines(shape);
     this.name = spec.name;
     this.readable = spec.readback;
     this.#place = { db: spec.db, ...(spec.rp === undefined ? {} : { rp: spec.rp }) };
@@ -36,19 +41,19 @@ export class InfluxV1Sink implements Sink {
   }
 
   write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult> {
-    return writePoints(window, points, this.#send(signal));
+    return writePoints(this.#lines, window, points, this.#send(signal));
   }
 
   writeLines(lines: readonly string[], signal?: AbortSignal): Promise<LinesResult> {
     return writeLines(lines, this.#send(signal));
   }
 
-  async read({ startSec }: SinkWindow, signal?: AbortSignal): Promise<SinkPoint[]> {
-    const from = MEASUREMENTS.map((measurement) => `"${measurement}"`).join(', ');
-    const q = `SELECT "value"::field, *::tag FROM ${from} WHERE time = ${nanoseconds(startSec)}`;
+  async read(window: SinkWindow, signal?: AbortSignal): Promise<SinkPoint[]> {
+    const from = MEASUREMENTS.map((measurement) => quoted(this.#shape.names[measurement])).join(', ');
+    const q = `SELECT "value"::field, *::tag FROM ${from} WHERE time = ${nanoseconds(pointSec(window, this.#shape))}`;
     // Chunked: no `max-row-limit` cuts the answer short, and neither side holds it whole.
     const query = new URLSearchParams({ ...this.#place, q, epoch: 'ns', chunked: 'true' });
-    const answer = new InfluxqlAnswer(this.name, missingDatabase(this.#place.db ?? ''));
+    const answer = new InfluxqlAnswer(this.name, this.#shape, missingDatabase(this.#place.db ?? ''));
     await this.#http.get(`/query?${query}`, (chunk) => answer.take(chunk), signal);
     return answer.end();
   }
@@ -71,5 +76,10 @@ function basic({ username, password }: { username: string; password: string }): 
 }
 
 function missingDatabase(db: string): string {
-  return `to make the database: CREATE DATABASE "${db.replace(/["\\]/g, '\\$&')}"`;
+  return `to make the database: CREATE DATABASE ${quoted(db)}`;
+}
+
+/** An identifier of InfluxQL. */
+function quoted(name: string): string {
+  return `"${name.replace(/["\\]/g, '\\$&')}"`;
 }

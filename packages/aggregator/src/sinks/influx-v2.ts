@@ -5,7 +5,8 @@ import {
   type InfluxDB,
   linesToRowsIterable,
 } from '@influxdata/influxdb-client';
-import { MEASUREMENTS, type Measurement } from '@weir/common/line-encode';
+import { MEASUREMENTS, type Measurement, PointLines, pointSec } from '@weir/common/line-encode';
+import type { PointShape } from '@weir/common/point-shape';
 import { oneLine } from './influx-faults.ts';
 import { badAnswer, InfluxHttp } from './influx-http.ts';
 import { type SendLines, writeLines, writePoints } from './influx-write.ts';
@@ -23,8 +24,15 @@ export class InfluxV2Sink implements Sink {
   readonly #http: InfluxHttp;
   readonly #org: string;
   readonly #bucket: string;
+  readonly #shape: PointShape;
+  /** Those of every point. */
+  readonly #tags: ReadonlyMap<string, string>;
+  readonly #lines: PointLines;
 
-  constructor(spec: InfluxV2Spec) {
+  constructor(spec: InfluxV2Spec, shape: PointShape) {
+    this.#shape = shape;
+    this.#tags = new Map(shape.tags.map(({ key, value }) => [key, value]));
+    this.#lines = new PointLines(shape);
     this.name = spec.name;
     this.readable = spec.readback;
     this.#org = spec.org;
@@ -41,7 +49,7 @@ export class InfluxV2Sink implements Sink {
   }
 
   write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult> {
-    return writePoints(window, points, this.#send(signal));
+    return writePoints(this.#lines, window, points, this.#send(signal));
   }
 
   writeLines(lines: readonly string[], signal?: AbortSignal): Promise<LinesResult> {
@@ -70,11 +78,11 @@ export class InfluxV2Sink implements Sink {
     return (lines) => this.#http.write(path, lines, signal);
   }
 
-  async #readMeasurement(client: InfluxDB, measurement: Measurement, { startSec }: SinkWindow): Promise<SinkPoint[]> {
-    const start = new Date(startSec * 1_000).toISOString();
+  async #readMeasurement(client: InfluxDB, measurement: Measurement, window: SinkWindow): Promise<SinkPoint[]> {
+    const start = new Date(pointSec(window, this.#shape) * 1_000).toISOString();
     const query = flux`from(bucket: ${this.#bucket})
   |> range(start: ${fluxDateTime(start)}, stop: ${fluxDateTime(start.replace('.000Z', '.000000001Z'))})
-  |> filter(fn: (r) => r._measurement == ${measurement} and r._field == "value")
+  |> filter(fn: (r) => r._measurement == ${this.#shape.names[measurement]} and r._field == "value")
   |> group()
   |> drop(columns: ["_start", "_stop", "_field"])`;
     const points: SinkPoint[] = [];
@@ -102,6 +110,7 @@ export class InfluxV2Sink implements Sink {
     let eventType = '';
     let product = '';
     let value: number | undefined;
+    let ownTags = 0;
     for (const column of table.columns) {
       const cell = values[column.index] || column.defaultValue;
       switch (column.label) {
@@ -126,9 +135,12 @@ export class InfluxV2Sink implements Sink {
           });
         default:
           // A tag never is the empty text: that stands for a tag the point does not have.
-          if (cell !== '') return undefined;
+          if (cell === '') break;
+          if (this.#tags.get(column.label) !== cell) return undefined;
+          ownTags++;
       }
     }
+    if (ownTags < this.#tags.size) return undefined;
     if (value === undefined) return undefined;
     if (Number.isNaN(value)) throw badAnswer(this.name, `the value ${JSON.stringify(values)} is no number`);
     return eventType === '' || product === '' ? undefined : { measurement, eventType, product, value };

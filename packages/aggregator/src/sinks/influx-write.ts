@@ -1,9 +1,16 @@
 import { HttpError } from '@influxdata/influxdb-client';
-import { encodeTotals, MEASUREMENTS } from '@weir/common/line-encode';
+import { MEASUREMENTS, type PointLines } from '@weir/common/line-encode';
 import { serverWords } from './influx-faults.ts';
 import { inRequests } from './line-requests.ts';
 import { partLines } from './line-text.ts';
-import { type LinesResult, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
+import {
+  type LinesResult,
+  type Measurement,
+  SinkError,
+  type SinkPoint,
+  type SinkWindow,
+  type WriteResult,
+} from './sink.ts';
 
 /**
  * Lines to InfluxDB, one request after the other, and around the lines it refuses. InfluxDB answers 400 when it refused
@@ -17,14 +24,15 @@ export type SendLines = (lines: string[]) => Promise<void>;
 
 /** A window's points. One that alone is too large for the way there (413) fails the write: points are never so large. */
 export async function writePoints(
-  { startSec }: SinkWindow,
+  lines: PointLines,
+  window: SinkWindow,
   points: readonly SinkPoint[],
   send: SendLines,
 ): Promise<WriteResult> {
   const run = new LineWrite<SinkPoint>(send, { tooLargeAlone: 'fails' });
   // One measurement after the other: a field of another type spoils all points of a measurement, which then share requests.
   for (const measurement of MEASUREMENTS) {
-    await run.write(encoded(points, (point) => point.measurement === measurement, startSec));
+    await run.write(encoded(lines, window, points, measurement));
   }
   return { rejected: run.rejected.map(({ of, line, reason }) => ({ point: of, line, reason })) };
 }
@@ -39,11 +47,14 @@ export async function writeLines(lines: readonly string[], send: SendLines): Pro
 
 /** Line by line as they are asked for: a window of a million points is not held a second time. */
 function* encoded(
+  lines: PointLines,
+  window: SinkWindow,
   points: readonly SinkPoint[],
-  wanted: (point: SinkPoint) => boolean,
-  startSec: number,
+  measurement: Measurement,
 ): Generator<Entry<SinkPoint>> {
-  for (const point of points) if (wanted(point)) yield { line: encodeTotals(point, startSec), of: point };
+  for (const point of points) {
+    if (point.measurement === measurement) yield { line: lines.line(point, window), of: point };
+  }
 }
 
 interface Entry<T> {

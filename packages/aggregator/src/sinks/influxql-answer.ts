@@ -1,4 +1,5 @@
 import { MEASUREMENTS, type Measurement } from '@weir/common/line-encode';
+import type { PointShape } from '@weir/common/point-shape';
 import { oneLine } from './influx-faults.ts';
 import { badAnswer } from './influx-http.ts';
 import { SinkError, type SinkPoint } from './sink.ts';
@@ -10,13 +11,15 @@ import { SinkError, type SinkPoint } from './sink.ts';
  */
 export class InfluxqlAnswer {
   readonly #sinkName: string;
+  readonly #shape: PointShape;
   readonly #missing: string;
   readonly #points: SinkPoint[] = [];
   readonly #pieces: Uint8Array[] = [];
   #complete = false;
 
-  constructor(sinkName: string, missing: string) {
+  constructor(sinkName: string, shape: PointShape, missing: string) {
     this.#sinkName = sinkName;
+    this.#shape = shape;
     this.#missing = missing;
   }
 
@@ -60,12 +63,17 @@ export class InfluxqlAnswer {
 
   /** Columns are `time`, the field, then all tags in their order; a tag of the name of an earlier column gets a suffix. */
   #takeSeries({ name, columns, values }: QuerySeries): void {
-    const measurement = MEASUREMENTS.find((known) => known === name);
+    const measurement = MEASUREMENTS.find((known) => this.#shape.names[known] === name);
     if (measurement === undefined) return;
-    const eventTypeAt = columns.indexOf('event_type', 2);
-    const productAt = columns.indexOf('product', 2);
+    const at: Columns = {
+      eventType: columns.indexOf('event_type', 2),
+      product: columns.indexOf('product', 2),
+      tags: new Map(this.#shape.tags.map(({ key, value }) => [columns.indexOf(key, 2), value])),
+    };
+    // Where a column is missing no point of the answer has that tag.
+    if (at.tags.has(-1)) return;
     for (const row of values) {
-      const point = pointOf(measurement, row, eventTypeAt, productAt);
+      const point = pointOf(measurement, row, at);
       if (point !== undefined) this.#points.push(point);
     }
   }
@@ -95,17 +103,23 @@ interface QuerySeries {
   values: unknown[][];
 }
 
+/** Where the tags of Weir's points stand in a row. */
+interface Columns {
+  eventType: number;
+  product: number;
+  /** Further ones: the value that each has in every point. */
+  tags: ReadonlyMap<number, string>;
+}
+
 /** Undefined for a point of another series, or one whose value is no number: neither is a total of Weir's. */
-function pointOf(
-  measurement: Measurement,
-  row: readonly unknown[],
-  eventTypeAt: number,
-  productAt: number,
-): SinkPoint | undefined {
+function pointOf(measurement: Measurement, row: readonly unknown[], at: Columns): SinkPoint | undefined {
   const value = row[1];
-  const eventType = row[eventTypeAt];
-  const product = row[productAt];
+  const eventType = row[at.eventType];
+  const product = row[at.product];
   if (typeof value !== 'number' || typeof eventType !== 'string' || typeof product !== 'string') return undefined;
-  const hasOtherTags = row.some((cell, at) => at > 1 && at !== eventTypeAt && at !== productAt && cell !== null);
-  return hasOtherTags ? undefined : { measurement, eventType, product, value };
+  const isOther = row.some((cell, i) => {
+    if (i <= 1 || i === at.eventType || i === at.product) return false;
+    return cell !== (at.tags.get(i) ?? null);
+  });
+  return isOther ? undefined : { measurement, eventType, product, value };
 }

@@ -1,9 +1,9 @@
-import { encodeTotals } from '@weir/common/line-encode';
+import type { PointLines } from '@weir/common/line-encode';
 import type { RejectedLine, SinkPoint, SinkWindow } from './sink.ts';
 
 /** Points as the lines that files and stdout show, in the order given. */
-export function pointsText(window: SinkWindow, points: readonly SinkPoint[]): string {
-  return points.map((point) => `${encodeTotals(point, window.startSec)}\n`).join('');
+export function pointsText(lines: PointLines, window: SinkWindow, points: readonly SinkPoint[]): string {
+  return points.map((point) => `${lines.line(point, window)}\n`).join('');
 }
 
 /** Other lines as they are, but for those that would be read as none, or as several. */

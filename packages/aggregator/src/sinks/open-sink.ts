@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Logger } from '@weir/common/logger';
+import type { PointShape } from '@weir/common/point-shape';
 import { FileSink } from './file.ts';
 import { InfluxV1Sink } from './influx-v1.ts';
 import { InfluxV2Sink } from './influx-v2.ts';
@@ -7,11 +8,17 @@ import type { Sink } from './sink.ts';
 import type { SinkSpec } from './sink-url.ts';
 import { StdoutSink } from './stdout.ts';
 
+export interface OpenSinkOptions {
+  shape: PointShape;
+  stdout: Writable;
+  logger: Logger;
+}
+
 /**
  * The sink behind a URL. Opens no connection: a sink that is away must not keep a process from starting. Throws a
  * SettingsError where a file that the URL names cannot be used.
  */
-export function openSink(spec: SinkSpec, { stdout, logger }: { stdout: Writable; logger: Logger }): Sink {
+export function openSink(spec: SinkSpec, { shape, stdout, logger }: OpenSinkOptions): Sink {
   if ('tls' in spec && spec.tls?.insecure) {
     const about = { sink: spec.name, url: spec.url };
     logger.warn(
@@ -21,12 +28,12 @@ export function openSink(spec: SinkSpec, { stdout, logger }: { stdout: Writable;
   }
   switch (spec.kind) {
     case 'influx-v1':
-      return new InfluxV1Sink(spec);
+      return new InfluxV1Sink(spec, shape);
     case 'influx-v2':
-      return new InfluxV2Sink(spec);
+      return new InfluxV2Sink(spec, shape);
     case 'file':
-      return new FileSink(spec);
+      return new FileSink(spec, shape);
     case 'stdout':
-      return new StdoutSink(spec, stdout);
+      return new StdoutSink(spec, stdout, shape);
   }
 }

@@ -1,5 +1,5 @@
 import { WeirError } from '@weir/common/errors';
-import type { Measurement, TotalsPoint } from '@weir/common/line-encode';
+import type { Measurement, PointWindow, TotalsPoint } from '@weir/common/line-encode';
 
 /**
  * What is asked of a sink, and no more: write some points of a window, read a window back, pass lines on. A sink keeps no
@@ -22,7 +22,7 @@ export interface Sink {
    * not listed as rejected. Rejects with a SinkError, as `write` does; the same call again does no harm.
    */
   writeLines(lines: readonly string[], signal?: AbortSignal): Promise<LinesResult>;
-  /** Every point of Weir's two measurements that the sink holds at the window's start; never a part of them. */
+  /** Every point of Weir's two series that the sink holds for the window; never a part of them. */
   read(window: SinkWindow, signal?: AbortSignal): Promise<SinkPoint[]>;
   /**
    * Reads the files again that it is opened with: certificates, a token. Throws a SettingsError where one cannot be used;
@@ -38,10 +38,7 @@ export type { Measurement };
 /** One number of one group in one window. */
 export type SinkPoint = TotalsPoint;
 
-export interface SinkWindow {
-  readonly startSec: number;
-  readonly windowSec: number;
-}
+export type SinkWindow = PointWindow;
 
 export interface WriteResult {
   /** Points that the sink refuses whatever is tried (another field type, outside its retention), each with its words. */

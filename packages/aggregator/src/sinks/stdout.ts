@@ -1,4 +1,6 @@
 import type { Writable } from 'node:stream';
+import { PointLines } from '@weir/common/line-encode';
+import type { PointShape } from '@weir/common/point-shape';
 import { linesText, pointsText } from './line-text.ts';
 import { type LinesResult, type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
 import type { StdoutSpec } from './sink-url.ts';
@@ -7,18 +9,20 @@ import type { StdoutSpec } from './sink-url.ts';
 export class StdoutSink implements Sink {
   readonly name: string;
   readonly readable = false;
+  readonly #lines: PointLines;
   readonly #stream: Writable;
   /** A closed pipe is reported to the write that met it; without a listener the event would end the process. */
   readonly #onError = (): void => undefined;
 
-  constructor({ name }: StdoutSpec, stream: Writable) {
+  constructor({ name }: StdoutSpec, stream: Writable, shape: PointShape) {
     this.name = name;
+    this.#lines = new PointLines(shape);
     this.#stream = stream;
     stream.on('error', this.#onError);
   }
 
   async write(window: SinkWindow, points: readonly SinkPoint[], signal?: AbortSignal): Promise<WriteResult> {
-    await this.#print(pointsText(window, points), signal);
+    await this.#print(pointsText(this.#lines, window, points), signal);
     return { rejected: [] };
   }
 

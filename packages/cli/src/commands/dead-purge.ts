@@ -79,7 +79,7 @@ async function take(
     }
     // Its other lines stay, so they are read once more.
     const letter = await readLetter(place, partition, id);
-    const match = letter && matchLetter(letter, filters, place.windowLengthSec);
+    const match = letter && matchLetter(letter, filters, place.reading);
     if (match) takings.push(takingOf(match));
   }
   return takeLetters(redis, partitionKeys(prefix, partition), 'dead-purged', takings);

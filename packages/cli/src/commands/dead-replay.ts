@@ -82,7 +82,7 @@ async function apply(
   try {
     for (const { partition, id } of chosen) {
       const letter = await readLetter(place, partition, id);
-      const match = letter && matchLetter(letter, filters, place.windowLengthSec);
+      const match = letter && matchLetter(letter, filters, place.reading);
       if (match) await replay(place, match, client, outcome);
       else outcome.goneBefore++;
     }

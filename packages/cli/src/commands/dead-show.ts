@@ -27,7 +27,7 @@ export async function run(context: CommandContext): Promise<number> {
           report.missing.push(context.operands[at]!);
           continue;
         }
-        const lines = linesOf(letter, place.windowLengthSec);
+        const lines = linesOf(letter, place.reading);
         report.letters.push(letterText({ letter, lines, meant: lines.map(() => true), matching: lines.length }));
       }
       const { missing } = report;

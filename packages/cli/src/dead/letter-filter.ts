@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { count } from '../report-schema.ts';
 import type { Letter } from './letter.ts';
-import { type LetterLine, linesOf } from './letter-lines.ts';
+import { type LetterLine, type LineReading, linesOf } from './letter-lines.ts';
 
 /** Which letters are meant, and which of their lines. Pure. */
 export const letterFilterSchema = z.object({
@@ -37,13 +37,9 @@ export function meansRefused({ kind, partition, relay }: LetterFilter): boolean 
 }
 
 /** Undefined when no line of it is meant. A letter without lines is meant unless lines are asked for. */
-export function matchLetter(
-  letter: Letter,
-  filter: LetterFilter,
-  windowLengthSec: number | undefined,
-): Match | undefined {
+export function matchLetter(letter: Letter, filter: LetterFilter, reading: LineReading): Match | undefined {
   if (!meansLetter(letter, filter)) return undefined;
-  const lines = linesOf(letter, windowLengthSec);
+  const lines = linesOf(letter, reading);
   const meant = lines.map((line) => meansLine(line, filter));
   const matching = meant.filter(Boolean).length;
   if (matching === 0 && (lines.length > 0 || hasLineFilter(filter))) return undefined;

@@ -1,5 +1,7 @@
+import { recordedShape } from '@weir/common/deployment';
 import { redisTimeMs } from '@weir/common/redis';
 import { integer, oneOf, text } from '@weir/common/setting-values';
+import { TotalsReader } from '@weir/common/totals-line';
 import { windowStartSec } from '@weir/common/window';
 import { refused } from '../acting.ts';
 import { type CommandContext, UsageError } from '../command-context.ts';
@@ -43,5 +45,6 @@ export function windowSecOf({ windowMs }: DeploymentTarget['recorded']): number 
 
 export function letterPlace({ redis, prefix, partitions, recorded }: DeploymentTarget): LetterPlace {
   const windowLengthSec = recorded.windowMs === undefined ? undefined : recorded.windowMs / 1_000;
-  return { redis, prefix, partitions, windowLengthSec };
+  const totals = new TotalsReader(recordedShape(recorded));
+  return { redis, prefix, partitions, reading: { windowLengthSec, totals } };
 }

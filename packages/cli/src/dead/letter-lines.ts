@@ -1,5 +1,5 @@
 import { LINE, LineScanner } from '@weir/common/line-protocol';
-import { parseTotalsLine } from '@weir/common/totals-line';
+import type { TotalsReader } from '@weir/common/totals-line';
 import { windowStartSec } from '@weir/common/window';
 import type { Letter } from './letter.ts';
 
@@ -15,19 +15,25 @@ export interface LetterLine {
 const NEWLINE = 10;
 const scanner = new LineScanner();
 
-/** `windowLengthSec`: of the deployment; undefined where none is recorded yet. */
-export function linesOf({ lines }: Letter, windowLengthSec: number | undefined): LetterLine[] {
+/** What the deployment has recorded that lines are read by. */
+export interface LineReading {
+  /** Undefined where none is recorded yet. */
+  windowLengthSec: number | undefined;
+  totals: TotalsReader;
+}
+
+export function linesOf({ lines }: Letter, reading: LineReading): LetterLine[] {
   const found: LetterLine[] = [];
   for (let from = 0; from < lines.length; ) {
     const newline = lines.indexOf(NEWLINE, from);
     const to = newline < 0 ? lines.length : newline;
-    found.push(lineOf(lines.subarray(from, to), windowLengthSec));
+    found.push(lineOf(lines.subarray(from, to), reading));
     from = to + 1;
   }
   return found;
 }
 
-function lineOf(bytes: Buffer, windowLengthSec: number | undefined): LetterLine {
+function lineOf(bytes: Buffer, { windowLengthSec, totals }: LineReading): LetterLine {
   const kind = scanner.scan(bytes, 0, bytes.length, 'ns');
   if (kind !== LINE.userEvent && kind !== LINE.other) {
     return { bytes, product: undefined, eventType: undefined, windowSec: undefined };
@@ -35,7 +41,11 @@ function lineOf(bytes: Buffer, windowLengthSec: number | undefined): LetterLine 
   const { hasTimestamp, timestampNegative, timestampSec } = scanner;
   const timed = hasTimestamp && !timestampNegative && windowLengthSec !== undefined;
   const windowSec = timed ? windowStartSec(timestampSec, windowLengthSec) : undefined;
-  // An other line may have such tags, and need not; the totals' points have them.
-  const { product, eventType } = kind === LINE.userEvent ? scanner : (parseTotalsLine(bytes.toString())?.point ?? {});
-  return { bytes, product: product?.toString(), eventType: eventType?.toString(), windowSec };
+  if (kind === LINE.userEvent) {
+    return { bytes, product: scanner.product.toString(), eventType: scanner.eventType.toString(), windowSec };
+  }
+  // An other line may have such tags, and need not; the totals' points have them, and a time that may be the window's end.
+  const total = windowLengthSec === undefined ? undefined : totals.read(bytes.toString(), windowLengthSec);
+  const { product, eventType } = total?.point ?? {};
+  return { bytes, product, eventType, windowSec: total?.startSec ?? windowSec };
 }

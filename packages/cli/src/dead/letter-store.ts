@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { Budget, PageSize, STEP_BYTES } from '../page-size.ts';
 import { type Letter, parseLetter, parseRefused } from './letter.ts';
 import { type LetterFilter, type Match, matchLetter, meansPartition, meansRefused } from './letter-filter.ts';
+import type { LineReading } from './letter-lines.ts';
 
 /**
  * The letters of a deployment: read page by page, and taken away with the counters that know of them. All calls reject with
@@ -13,8 +14,7 @@ export interface LetterPlace {
   redis: Redis;
   prefix: string;
   partitions: number;
-  /** Of the deployment; undefined where none is recorded yet. */
-  windowLengthSec: number | undefined;
+  reading: LineReading;
 }
 
 const PAGE = Script.beside(import.meta.url, 'letter-page');
@@ -25,20 +25,20 @@ export type Order = 'oldest-first' | 'newest-first';
 
 /** The letters meant, stream by stream; those that come meanwhile are not among them. */
 export async function* findLetters(place: LetterPlace, filter: LetterFilter, order: Order): AsyncGenerator<Match> {
-  const { redis, prefix, partitions, windowLengthSec } = place;
+  const { redis, prefix, partitions, reading } = place;
   const lastMs = Math.floor(await redisTimeMs(redis));
   for (let partition = 0; partition < partitions; partition++) {
     if (!meansPartition(filter, partition)) continue;
     const { dead } = partitionKeys(prefix, partition);
     const parse = (id: string, fields: Buffer[]) => parseLetter(partition, id, fields);
     for await (const letter of readStream(redis, dead, lastMs, order, parse)) {
-      const match = matchLetter(letter, filter, windowLengthSec);
+      const match = matchLetter(letter, filter, reading);
       if (match) yield match;
     }
   }
   if (!meansRefused(filter)) return;
   for await (const letter of readStream(redis, refusedKeys(prefix).letters, lastMs, order, parseRefused)) {
-    const match = matchLetter(letter, filter, windowLengthSec);
+    const match = matchLetter(letter, filter, reading);
     if (match) yield match;
   }
 }

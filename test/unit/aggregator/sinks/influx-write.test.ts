@@ -2,9 +2,12 @@ import { HttpError } from '@influxdata/influxdb-client';
 import { writeLines, writePoints } from '@weir/aggregator/sinks/influx-write';
 import { LINES_PER_REQUEST } from '@weir/aggregator/sinks/line-requests';
 import { SinkError, type SinkPoint } from '@weir/aggregator/sinks/sink';
+import { PointLines } from '@weir/common/line-encode';
+import { DEFAULT_SHAPE } from '@weir/common/point-shape';
 import fc from 'fast-check';
 
 const WINDOW = { startSec: 1478507520, windowSec: 60 };
+const LINES = new PointLines(DEFAULT_SHAPE);
 
 function pointsOf(count: number, measurement: SinkPoint['measurement'] = 'unique_user_event'): SinkPoint[] {
   return Array.from({ length: count }, (_, at) => ({ measurement, eventType: `t${at}`, product: 'p', value: at + 1 }));
@@ -45,7 +48,7 @@ describe('points written to InfluxDB', () => {
       fc.asyncProperty(fc.integer({ min: 1, max: 100 }), someBad, fc.boolean(), async (count, badAt, saysDropped) => {
         const bad = new Set(badAt.filter((at) => at < count).map((at) => `t${at}`));
         const database = new Database((line) => bad.has(nameOf(line)), { saysDropped });
-        const { rejected } = await writePoints(WINDOW, pointsOf(count), database.send);
+        const { rejected } = await writePoints(LINES, WINDOW, pointsOf(count), database.send);
         expect(rejected.map(({ point }) => point.eventType).sort()).toEqual([...bad].sort());
         expect([...database.kept].map(nameOf).sort()).toEqual(
           pointsOf(count)
@@ -60,7 +63,7 @@ describe('points written to InfluxDB', () => {
   test('that are all refused cost one request where InfluxDB counts them, and keep its words', async () => {
     const database = new Database((line) => line.startsWith('unique'), { saysDropped: true });
     const points = [...pointsOf(100), ...pointsOf(100, 'cumulative_user_event')];
-    const { rejected } = await writePoints(WINDOW, points, database.send);
+    const { rejected } = await writePoints(LINES, WINDOW, points, database.send);
     expect(rejected).toHaveLength(100);
     expect(rejected[0]).toEqual({
       point: points[0],
@@ -73,7 +76,7 @@ describe('points written to InfluxDB', () => {
 
   test('go in requests of a bounded size', async () => {
     const sizes: number[] = [];
-    const result = await writePoints(WINDOW, pointsOf(2 * LINES_PER_REQUEST + 1), async (lines) => {
+    const result = await writePoints(LINES, WINDOW, pointsOf(2 * LINES_PER_REQUEST + 1), async (lines) => {
       sizes.push(lines.length);
     });
     expect(sizes).toEqual([LINES_PER_REQUEST, LINES_PER_REQUEST, 1]);
@@ -82,7 +85,7 @@ describe('points written to InfluxDB', () => {
 
   test('go in smaller requests to a server that finds them too large', async () => {
     const kept: string[] = [];
-    const { rejected } = await writePoints(WINDOW, pointsOf(10), async (lines) => {
+    const { rejected } = await writePoints(LINES, WINDOW, pointsOf(10), async (lines) => {
       if (lines.length > 3) throw answered(413, 'Request Entity Too Large');
       kept.push(...lines);
     });
@@ -96,7 +99,7 @@ describe('points written to InfluxDB', () => {
       answered(404, 'unable to parse'),
       answered(413, 'too large'),
     ]) {
-      const writing = writePoints(WINDOW, pointsOf(1), () => Promise.reject(fault));
+      const writing = writePoints(LINES, WINDOW, pointsOf(1), () => Promise.reject(fault));
       await expect(writing).rejects.toBe(fault);
     }
   });
@@ -104,17 +107,17 @@ describe('points written to InfluxDB', () => {
   test('may be there when a later request fails, so the failure says that the outcome is unknown', async () => {
     let requests = 0;
     const fault = answered(429, 'slow down');
-    const writing = writePoints(WINDOW, pointsOf(LINES_PER_REQUEST + 1), async () => {
+    const writing = writePoints(LINES, WINDOW, pointsOf(LINES_PER_REQUEST + 1), async () => {
       if (++requests > 1) throw fault;
     });
     await expect(writing).rejects.toMatchObject({ code: fault.code, outcome: 'unknown', cause: fault });
-    const first = writePoints(WINDOW, pointsOf(2), () => Promise.reject(fault));
+    const first = writePoints(LINES, WINDOW, pointsOf(2), () => Promise.reject(fault));
     await expect(first).rejects.toMatchObject({ outcome: 'not-applied' });
   });
 
   test('let a bug of ours through as it is', async () => {
     const bug = new TypeError('not a fault of the world');
-    await expect(writePoints(WINDOW, pointsOf(2), () => Promise.reject(bug))).rejects.toBe(bug);
+    await expect(writePoints(LINES, WINDOW, pointsOf(2), () => Promise.reject(bug))).rejects.toBe(bug);
   });
 });
 

@@ -1,5 +1,6 @@
 import { InfluxqlAnswer } from '@weir/aggregator/sinks/influxql-answer';
 import { SinkError } from '@weir/aggregator/sinks/sink';
+import { DEFAULT_SHAPE, type PointShape } from '@weir/common/point-shape';
 import fc from 'fast-check';
 
 const T = 1478507520000000000n;
@@ -14,9 +15,9 @@ function chunk(name: string, columns: string[], rows: string[], { partial = fals
   return `{"results":[{"statement_id":0,"series":[${series}]${partial ? ',"partial":true' : ''}}]}\n`;
 }
 
-function read(text: string, cutAt: readonly number[] = []): unknown {
+function read(text: string, cutAt: readonly number[] = [], shape = DEFAULT_SHAPE): unknown {
   const bytes = Buffer.from(text);
-  const answer = new InfluxqlAnswer('zone-a', 'to make the database: CREATE DATABASE "x"');
+  const answer = new InfluxqlAnswer('zone-a', shape, 'to make the database: CREATE DATABASE "x"');
   let from = 0;
   for (const at of [...cutAt].sort((a, b) => a - b).concat(bytes.length)) {
     answer.take(bytes.subarray(from, Math.max(from, at)));
@@ -52,6 +53,23 @@ describe('the answer to an InfluxQL query', () => {
       read(chunk('unique_user_event', columns, [...rows, row('text', 'b', 'p', null, null), row(4, null, 'p')])),
     ).toEqual([{ measurement: 'unique_user_event', eventType: 'a', product: 'p', value: 1 }]);
     expect(read(chunk('unique_user_event', [], [row(1)]))).toEqual([]);
+  });
+
+  test('gives only points of the names and further tags of the deployment', () => {
+    const shape: PointShape = {
+      names: { unique_user_event: 'users', cumulative_user_event: 'events' },
+      tags: [{ key: 'region', value: 'eu' }],
+      time: 'start',
+    };
+    const rows = [row(1, 'a', null, 'p', 'eu'), row(2, 'b', null, 'p', null), row(3, 'c', null, 'p', 'us')];
+    const columns = ['event_type', 'host', 'product', 'region'];
+    const text =
+      chunk('users', columns, [...rows, row(4, 'd', 'h', 'p', 'eu')]) +
+      chunk('unique_user_event', TAGS, [row(5, 'a', 'p')]);
+    expect(read(text, [], shape)).toEqual([
+      { measurement: 'unique_user_event', eventType: 'a', product: 'p', value: 1 },
+    ]);
+    expect(read(chunk('users', TAGS, [row(1, 'a', 'p')]), [], shape)).toEqual([]);
   });
 
   test('may be empty, but only where it says so', () => {
