@@ -78,14 +78,15 @@ export class WriteDoor {
     { translate }: WriteForm,
   ): (Taken & { unit: Unit }) | Refusal {
     const { access, intake, counts, refusal } = this.#options;
-    const translated = translate?.(body);
-    if (translated !== undefined && 'broken' in translated) return { status: 400, message: translated.broken };
-    const { lines } = translated ?? { lines: body };
     // Redis may have gone while the body came.
-    const late = refusal() ?? (intake.hasRoom(lines.length) ? undefined : 'the journal is full, or cannot be written');
+    const late = refusal();
     if (late !== undefined) return { status: 503, message: late };
     const tooFast = access.overRate(token);
     if (tooFast !== undefined) return tooFast;
+    const translated = translate?.(body);
+    if (translated !== undefined && 'broken' in translated) return { status: 400, message: translated.broken };
+    const { lines } = translated ?? { lines: body };
+    if (!intake.hasRoom(lines.length)) return { status: 503, message: 'the journal is full, or cannot be written' };
     const read = intake.take(lines, precision, idempotencyKey, token?.products);
     const taken = translated ? mergeRead(translated, read) : read;
     access.wrote(token, taken.accepted + taken.others + taken.rejected);

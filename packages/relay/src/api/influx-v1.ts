@@ -18,6 +18,7 @@ export interface InfluxV1Options {
 }
 
 const MAX_QUERY_BYTES = 64 * 1024;
+const TOO_LARGE = V1_WORDS.refused({ status: 413, message: `a query of more than ${MAX_QUERY_BYTES} bytes` });
 
 export function influxV1({ writes, bodies, version }: InfluxV1Options): ApiRoute[] {
   const answers = new QueryAnswers();
@@ -44,9 +45,7 @@ export function influxV1({ writes, bodies, version }: InfluxV1Options): ApiRoute
       handle: async (request, params) => {
         const answer = await bodies.hold(request, (body) => query(withForm(params, request, body)), MAX_QUERY_BYTES);
         if (answer === 'cut-off') return undefined;
-        if (answer === 'too-large') {
-          return V1_WORDS.refused({ status: 413, message: `a query of more than ${MAX_QUERY_BYTES} bytes` });
-        }
+        if (answer === 'too-large') return TOO_LARGE;
         return typeof answer === 'string' ? V1_WORDS.refused(REFUSED_BODIES[answer]) : answer;
       },
     },
@@ -72,7 +71,7 @@ function answerQuery(answers: QueryAnswers, params: URLSearchParams): Answer {
   const indent = params.get('pretty') === 'true' ? { indent: 4 } : {};
   const text = (params.get('q') ?? '').trim();
   if (text === '') return { ...refused('missing required parameter "q"'), ...indent };
-  if (Buffer.byteLength(text) > MAX_QUERY_BYTES) return refused(`a query of more than ${MAX_QUERY_BYTES} bytes`);
+  if (Buffer.byteLength(text) > MAX_QUERY_BYTES) return TOO_LARGE;
   const statements = parseStatements(text);
   if ('message' in statements) return { ...refused(statements.message), ...indent };
   const results = answers.answer(statements, params.get('db') || undefined);

@@ -57,6 +57,8 @@ export function parseStatements(text: string): Statement[] | ParseFault {
 
 const READING = new Set(['SELECT', 'EXPLAIN', 'SHOW']);
 const REFUSED = new Set(['DROP', 'DELETE', 'KILL', 'CREATE', 'ALTER', 'GRANT', 'REVOKE', 'SET']);
+/** Of what a client wrote, in an answer. */
+const SHOWN_CHARS = 40;
 const EXPECTED = 'SELECT, DELETE, SHOW, CREATE, DROP, EXPLAIN, GRANT, REVOKE, ALTER, SET, KILL';
 
 function understand(tokens: Token[], text: string): Statement | ParseFault {
@@ -77,7 +79,7 @@ function understand(tokens: Token[], text: string): Statement | ParseFault {
   if (begins('USE')) return nameOf(second, text, () => ({ kind: 'accepted' }));
   if (first!.kind === 'word' && READING.has(verb)) return { kind: 'read' };
   if (first!.kind === 'word' && REFUSED.has(verb)) {
-    const object = second?.kind === 'word' ? ` ${second.text}` : '';
+    const object = second?.kind === 'word' ? ` ${second.text.slice(0, SHOWN_CHARS)}` : '';
     return { kind: 'refused', verb: `${verb}${object}` };
   }
   return unexpected(first, EXPECTED, text);
@@ -88,8 +90,6 @@ function nameOf(token: Token | undefined, text: string, named: (name: string) =>
   if (token?.kind === 'word') return named(token.source);
   return unexpected(token, 'identifier', text);
 }
-
-const SHOWN_CHARS = 40;
 
 function unexpected(token: Token | undefined, expected: string, text: string): ParseFault {
   const before = text.slice(0, token?.at ?? text.length).split('\n');

@@ -25,6 +25,8 @@ const HEADS = ['event_type=', ',product=', ' value="', ' ', ',id="'].map((head) 
 /** Of everything in a line that is not from the item: heads and quotes. */
 const FRAME_BYTES = 64;
 
+const NOTHING = new Uint8Array(0);
+
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const COMMA = 0x2c;
@@ -50,7 +52,7 @@ export class JsonEvent {
   readonly scanner = new JsonScanner();
   readonly #fields = NAMES.map(() => new Field());
   readonly #decoded = new Uint8Array(MAX_LINE_BYTES);
-  #target: Uint8Array = new Uint8Array(0);
+  #target: Uint8Array = NOTHING;
   #to = 0;
 
   /**
@@ -87,6 +89,8 @@ export class JsonEvent {
       this.#writeUsername(bytes) &&
       (this.#isNull(bytes, ID) || this.#writeQuoted(bytes, ID)) &&
       (this.#isNull(bytes, TIMESTAMP) || this.#writeTimestamp(bytes));
+    // It may be large, and the next event may be long in coming.
+    this.#target = NOTHING;
     return written ? this.#to : -1;
   }
 

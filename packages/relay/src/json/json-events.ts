@@ -33,7 +33,7 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** What a client means that does not say it: no line of line protocol begins like this. */
+/** What a client means that does not say it: hardly a line begins like this, as its measurement would have to. */
 export function looksLikeJson(body: Buffer): boolean {
   const at = contentStart(body);
   return body[at] === 0x7b || body[at] === OPEN_ARRAY;

@@ -33,6 +33,7 @@ test.each<[string, unknown]>([
   ['CREATE USER "x"', { kind: 'refused', verb: 'CREATE USER' }],
   ['KILL QUERY 5', { kind: 'refused', verb: 'KILL QUERY' }],
   ['DROP "x"', { kind: 'refused', verb: 'DROP' }],
+  [`drop ${'x'.repeat(99)}`, { kind: 'refused', verb: `DROP ${'X'.repeat(40)}` }],
 ])('%s is understood', (text, statement) => {
   expect(one(text)).toEqual(statement);
 });
