@@ -1,5 +1,5 @@
 /**
- * Why a line can be rejected: stable codes, part of the interface. Answers and metrics carry them. The last three are
+ * Why a line can be rejected: stable codes, part of the interface. Answers and metrics carry them. The last four are
  * for callers, who know the clock, the sinks and the token.
  */
 export const REJECT_REASONS = [
@@ -16,5 +16,6 @@ export const REJECT_REASONS = [
   'future',
   'other-line',
   'forbidden-product',
+  'reserved-name',
 ] as const;
 export type RejectReason = (typeof REJECT_REASONS)[number];

@@ -1,5 +1,6 @@
 import { MAX_FUTURE_MS, MAX_LINE_BYTES } from '@weir/common/event';
 import { LINE, LineScanner, type Precision, type RejectReason, type Span } from '@weir/common/line-protocol';
+import { bearsReservedName } from './reserved-names.ts';
 import type { Stamps } from './stamps.ts';
 
 /**
@@ -109,6 +110,8 @@ export class LineReader {
         }
       } else if (kind === LINE.other && products !== undefined) {
         this.#reject(lineNumber, 'forbidden-product', 'the token writes events of its products and no other lines');
+      } else if (kind === LINE.other && bearsReservedName(body, scanner.contentStart)) {
+        this.#reject(lineNumber, 'reserved-name', 'the measurement is one of the totals, which only Weir writes');
       } else if (kind === LINE.other && others !== undefined) {
         this.#takeOther(body, nowMs, others, asIs, lineNumber);
         this.#others++;

@@ -188,3 +188,24 @@ test('of a token with products only their events are taken', () => {
   expect(events.lines).toEqual([`1: ${good}`, '5: m,product=b,event_type=a value="u" 6']);
   expect(others.lines).toEqual([]);
 });
+
+test('an other line that bears the name of a total is rejected, one that only begins like it is not', () => {
+  const others = new Notebook();
+  const lines = [
+    'cumulative_user_event,event_type=a,product=b value=1 5',
+    'unique_user_event value=1 5',
+    '  unique_user_event,a=b value=1i',
+    'unique_user_events value=1 5',
+    'm,x=unique_user_event value=1 5',
+    'cumulative_user_event,event_type=a,product=b value="u" 5',
+  ];
+  const takers = { events: new Notebook(), others };
+  const read = new LineReader(new Stamps(7)).read(Buffer.from(lines.join('\n')), 'ns', NOW_MS, takers);
+  expect(read.rejections.map(({ line, reason }) => `${line}: ${reason}`)).toEqual([
+    '1: reserved-name',
+    '2: reserved-name',
+    '3: reserved-name',
+  ]);
+  expect(others.lines).toEqual([`4: ${lines[3]}`, `5: ${lines[4]}`]);
+  expect(read.accepted).toBe(1);
+});
