@@ -54,6 +54,7 @@ export class RelayCounts extends LaneCounts {
   datagrams = 0;
   datagramsDropped = 0;
   kernelDrops = 0;
+  udpSocketErrors = 0;
   journalShortReaches = 0;
   readonly access = new AccessCounts();
   readonly appendSeconds: Observed;
@@ -257,6 +258,7 @@ export class RelayMetrics extends Metrics {
       ['udp_datagrams', 'Datagrams received.', () => counts.datagrams],
       ['udp_datagrams_dropped', 'Datagrams dropped because the journal had no room.', () => counts.datagramsDropped],
       ['udp_kernel_drops', 'Datagrams the kernel dropped because we did not read in time.', () => counts.kernelDrops],
+      ['udp_socket_errors', 'Errors of the UDP socket; it goes on.', () => counts.udpSocketErrors],
     ];
     for (const [name, help, read] of totals) {
       const counter = this.counter({ name: `weir_relay_${name}_total`, help });

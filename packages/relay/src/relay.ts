@@ -248,6 +248,9 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
           onKernelDrops: (datagrams) => {
             counts.kernelDrops += datagrams;
           },
+          onSocketErrors: (errors) => {
+            counts.udpSocketErrors += errors;
+          },
           logger: log,
         });
 

@@ -1,4 +1,4 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type Socket, type SocketOptions } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { bindPatiently } from '@weir/common/bind';
@@ -10,8 +10,9 @@ import { type Address, formatAddress } from '@weir/common/setting-values';
 import { kernelDrops } from './kernel-drops.ts';
 
 /**
- * The relay's UDP door: the socket and nothing else. A datagram holds one or more lines and never gets a reply. What the
- * kernel drops because it was not read in time nobody can bring back, so it is counted and said, with the remedy.
+ * The relay's UDP door: the socket and nothing else. A datagram holds one or more lines and never gets a reply; node reads
+ * into 64 KiB, so none is cut short. What the kernel drops because it was not read in time nobody can bring back, so it
+ * is counted and said, with the remedy. A fault of the socket is counted, and the socket goes on.
  */
 export interface UdpServerOptions {
   address: Address;
@@ -19,24 +20,30 @@ export interface UdpServerOptions {
   receiveBufferBytes: number;
   onDatagram: (datagram: Buffer) => void;
   onKernelDrops: (datagrams: number) => void;
+  onSocketErrors: (errors: number) => void;
   logger: Logger;
   clock?: Clock;
+  /** Node's, unless a test has its own. */
+  open?: (options: SocketOptions) => Socket;
 }
 
-const LOOK_AT_DROPS_EVERY_MS = 1_000;
+const WATCH_EVERY_MS = 1_000;
 
 export class UdpServer implements Service {
   readonly #options: UdpServerOptions;
   readonly #socket: Socket;
-  #dropsTimer: NodeJS.Timeout | undefined;
+  #watchTimer: NodeJS.Timeout | undefined;
   #drops = 0;
+  /** Since the last look. */
+  #errors = 0;
+  #lastError: unknown;
   #bound = false;
   readonly #abort = new AbortController();
   #stopping: Promise<void> | undefined;
 
   constructor(options: UdpServerOptions) {
     this.#options = options;
-    this.#socket = createSocket({
+    this.#socket = (options.open ?? createSocket)({
       type: isIPv6(options.address.host) ? 'udp6' : 'udp4',
       recvBufferSize: options.receiveBufferBytes,
     });
@@ -68,11 +75,14 @@ export class UdpServer implements Service {
       const line = `cannot listen on udp ${formatAddress(address)}: ${code ?? message}`;
       throw new WeirError('udp-listen', line, false, { cause: error });
     }
-    this.#socket.on('error', (error) => logger.error({ err: error }, 'udp socket error'));
+    this.#socket.on('error', (error) => {
+      this.#errors++;
+      this.#lastError = error;
+    });
     this.#bound = true;
     this.#checkBuffer();
     this.#drops = this.#readDrops() ?? 0;
-    this.#dropsTimer = setInterval(() => this.#lookAtDrops(), LOOK_AT_DROPS_EVERY_MS);
+    this.#watchTimer = setInterval(() => this.#look(), WATCH_EVERY_MS);
   }
 
   stop(): Promise<void> {
@@ -97,8 +107,8 @@ export class UdpServer implements Service {
 
   async #stop(): Promise<void> {
     this.#abort.abort();
-    clearInterval(this.#dropsTimer);
-    if (this.#bound) this.#lookAtDrops();
+    clearInterval(this.#watchTimer);
+    if (this.#bound) this.#look();
     this.#bound = false;
     await new Promise<void>((resolve) => this.#socket.close(resolve));
   }
@@ -111,6 +121,15 @@ export class UdpServer implements Service {
       { wantedBytes: receiveBufferBytes, grantedBytes },
       `the kernel grants a smaller UDP receive buffer; sysctl -w net.core.rmem_max=${receiveBufferBytes} allows it`,
     );
+  }
+
+  #look(): void {
+    this.#lookAtDrops();
+    if (this.#errors === 0) return;
+    this.#options.onSocketErrors(this.#errors);
+    // Once for all of a second: errors that follow each other must not fill the log.
+    this.#options.logger.error({ errors: this.#errors, err: this.#lastError }, 'errors of the udp socket');
+    this.#errors = 0;
   }
 
   #lookAtDrops(): void {
