@@ -11,6 +11,8 @@ export interface Connection {
   readonly socket: Socket;
   /** Answers not sent in full, and since when nothing keeps them but the client, if so. */
   readonly owed: Map<ServerResponse, number | undefined>;
+  /** It is being ended: what still comes from it counts for nothing. */
+  refused: boolean;
 }
 
 export class HttpConnections {
@@ -34,7 +36,7 @@ export class HttpConnections {
     const address = socket.remoteAddress ?? '';
     const before = this.#perAddress.get(address) ?? 0;
     if (before >= this.#maxPerAddress) return false;
-    const connection: Connection = { socket, owed: new Map() };
+    const connection: Connection = { socket, owed: new Map(), refused: false };
     const ends = endsOf(socket);
     this.#open.set(socket, connection);
     this.#byEnds.set(ends, connection);

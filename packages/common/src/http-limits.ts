@@ -26,6 +26,7 @@ export const HTTP_REFUSALS = [
   'headers',
   'timeout',
   'tls',
+  'pipelining',
   'body-after-answer',
   'unread-answer',
 ] as const;

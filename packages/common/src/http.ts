@@ -6,14 +6,15 @@ import { bindPatiently } from './bind.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { SettingsError, WeirError } from './errors.ts';
 import { sendJson } from './http-answer.ts';
-import { HttpConnections } from './http-connections.ts';
+import { type Connection, HttpConnections } from './http-connections.ts';
 import { type Check, sendHealth } from './http-health.ts';
-import { answerToUnreadable, type HttpLimits, rawAnswer, TOO_MANY_HEADERS } from './http-limits.ts';
+import { answerToUnreadable, type HttpLimits, type HttpRefusal, rawAnswer, TOO_MANY_HEADERS } from './http-limits.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import type { Service } from './service.ts';
 import { type Address, formatAddress } from './setting-values.ts';
+import { SharedAnswer } from './shared-answer.ts';
 import { type ReadTlsPair, TLS_OPTIONS, type TlsPair } from './tls-files.ts';
 
 /**
@@ -53,6 +54,8 @@ export interface HttpServerOptions {
 /** A body that goes on after its request was answered is read and thrown away for so long: its sender may listen late. */
 const AFTER_ANSWER_MS = 5_000;
 const SWEEP_EVERY_MS = 1_000;
+/** Requests of one connection in hand at once. */
+const MAX_PIPELINED = 32;
 
 export class HttpServer implements Service {
   readonly #options: HttpServerOptions;
@@ -192,12 +195,20 @@ export class HttpServer implements Service {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
-    const owed = this.#connections.of(socket)?.owed;
-    owed?.set(response, undefined);
-    response.once('finish', () => this.#readOut(request));
+    const connection = this.#connections.of(socket);
+    // What node had read before the connection was ended, or the client left.
+    if (connection === undefined || connection.refused) return;
+    const { owed } = connection;
+    if (owed.size >= MAX_PIPELINED) {
+      stopParsing(socket);
+      this.#cut(connection, 'pipelining');
+      return;
+    }
+    owed.set(response, undefined);
+    response.once('finish', () => this.#readOut(request, connection));
     response.once('close', () => {
-      owed?.delete(response);
-      if (this.#stopping && owed?.size === 0) socket.destroySoon();
+      owed.delete(response);
+      if (this.#stopping && owed.size === 0) socket.destroySoon();
     });
     if (this.#stopping) response.setHeader('connection', 'close');
     try {
@@ -225,40 +236,46 @@ export class HttpServer implements Service {
   }
 
   /** What node could not read as a request. The connection is past saving; the client still learns why. */
-  #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-    const owed = this.#connections.of(socket)?.owed;
-    const answer = answerToUnreadable(error.code);
-    if (error.code === 'ECONNRESET' || error.code === 'EPIPE') socket.destroy();
-    else if (owed === undefined) {
-      this.#metrics.refused('tls');
+  #refuse({ code }: NodeJS.ErrnoException, socket: Socket): void {
+    const connection = this.#connections.of(socket);
+    const gone = code === 'ECONNRESET' || code === 'EPIPE';
+    if (connection === undefined || gone) {
+      if (!gone) this.#metrics.refused('tls');
       socket.destroy();
-    } else {
+      return;
+    }
+    // Its other bytes, which may be many, cannot be read either.
+    if (connection.refused) return;
+    const answer = answerToUnreadable(code);
+    const answering = [...connection.owed.keys()].some((response) => response.headersSent);
+    if (answering || !socket.writable) this.#cut(connection, answer.refusal);
+    else {
+      connection.refused = true;
       this.#metrics.refused(answer.refusal);
-      const answering = [...owed.keys()].some((response) => response.headersSent);
-      if (answering || !socket.writable) socket.destroy();
-      else socket.end(rawAnswer(answer), () => socket.destroy());
+      socket.end(rawAnswer(answer), () => socket.destroy());
     }
   }
 
+  #cut(connection: Connection, reason: HttpRefusal): void {
+    if (!connection.refused) this.#metrics.refused(reason);
+    connection.refused = true;
+    connection.socket.destroy();
+  }
+
   /** Answered before its body was there: node reads on, to find the next request, and here is for how long. */
-  #readOut(request: IncomingMessage): void {
+  #readOut(request: IncomingMessage, connection: Connection): void {
     if (request.complete || request.destroyed) return;
-    const timer = setTimeout(
-      () => {
-        this.#metrics.refused('body-after-answer');
-        request.socket.destroy();
-      },
-      Math.min(AFTER_ANSWER_MS, this.#options.limits.requestTimeoutMs),
-    );
+    const afterMs = Math.min(AFTER_ANSWER_MS, this.#options.limits.requestTimeoutMs);
+    const timer = setTimeout(() => this.#cut(connection, 'body-after-answer'), afterMs);
     request.once('close', () => clearTimeout(timer));
   }
 
   #sweep(): void {
     const { clock = systemClock, limits } = this.#options;
-    for (const { socket } of this.#connections.unread(clock.monotonicMs(), limits.requestTimeoutMs)) {
-      this.#metrics.refused('unread-answer');
-      socket.destroy();
-    }
+    const unread = this.#connections.unread(clock.monotonicMs(), limits.requestTimeoutMs);
+    for (const connection of unread) this.#cut(connection, 'unread-answer');
+    // Whoever does not take the reason for its end does not need it.
+    for (const { refused, socket } of this.#connections) if (refused) socket.destroy();
   }
 
   #addHealthRoutes(): void {
@@ -266,11 +283,22 @@ export class HttpServer implements Service {
     this.route('GET', '/livez', (_, response) => sendHealth(response, liveChecks));
     this.route('GET', '/readyz', (_, response) => sendHealth(response, readyChecks));
     this.route('GET', '/healthz', (_, response) => sendHealth(response, { ...liveChecks, ...readyChecks }));
+    const shown = new SharedAnswer(() => metrics.text());
     this.route('GET', '/metrics', async (_, response) => {
-      const text = await metrics.text();
+      const text = await shown.ask();
       response.writeHead(200, { 'content-type': metrics.contentType }).end(text);
     });
   }
+}
+
+/**
+ * Node takes apart all that it has read of a connection, thousands of requests in 64 KiB, and keeps each of them until the
+ * connection is closed, however early it was destroyed: some megabytes, and a tenth of a second. It has no way to
+ * stop that but the answer of the parser's own callback, 2: what follows is no HTTP.
+ */
+function stopParsing(socket: Socket): void {
+  const { parser } = socket as { parser?: { onIncoming?: () => number } | null };
+  if (parser?.onIncoming) parser.onIncoming = () => 2;
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {

@@ -117,6 +117,20 @@ test('a client that speaks no TLS, or stops in the handshake, is cut off and cou
   await eventually(async () => (await sample('http_connections')) === '0', { what: 'no connection' });
 });
 
+test('a client that waits for no answer is cut off over TLS too', async () => {
+  const socket = await handshake();
+  let text = '';
+  socket.on('data', (piece) => {
+    text += piece;
+  });
+  socket
+    .on('error', () => undefined)
+    .write('POST /write HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nx'.repeat(100));
+  await once(socket, 'close');
+  expect(text.match(/200 OK/g)?.length ?? 0).toBeLessThan(100);
+  expect(await sample('http_refusals_total{reason="pipelining"}')).toBe('1');
+});
+
 test('a stop answers what is in hand, and waits for no handshake and no idle connection', async () => {
   const idle = await handshake();
   const silent = connect(port(), '127.0.0.1');

@@ -259,6 +259,35 @@ describe('bounds', () => {
     expect(await refusals(metrics)).toEqual({ 'unread-answer': 1 });
   });
 
+  test('requests that follow each other without waiting are answered in order, until there are too many', async () => {
+    const metrics = new Metrics();
+    const http = server({ metrics });
+    const answers: (() => void)[] = [];
+    http.route(
+      'GET',
+      '/slow',
+      (_, response) => void answers.push(() => sendJson(response, 200, { n: answers.length })),
+    );
+    await http.start();
+    const some = await raw(http, 'GET /slow HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(31) + LAST_LIVEZ);
+    await eventually(() => answers.length === 31, { what: 'all to be in hand', everyMs: 1 });
+    for (const answer of answers.splice(0)) answer();
+    expect((await everything(some)).match(/HTTP\/1.1 200 /g)).toHaveLength(32);
+    const many = await raw(http, 'GET /slow HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(1_000));
+    expect(await everything(many)).toBe('');
+    expect(answers.length).toBe(32);
+    expect(await refusals(metrics)).toEqual({ pipelining: 1 });
+  });
+
+  test('a client that goes on sending what cannot be read is refused once', async () => {
+    const metrics = new Metrics();
+    const http = server({ metrics });
+    await http.start();
+    const answer = await everything(await raw(http, `GET / HTTP/1.1\r\nx: ${'y'.repeat(1_000_000)}\r\n\r\n`));
+    expect(answer).toMatch(/^HTTP\/1.1 431 /);
+    expect(await refusals(metrics)).toEqual({ 'header-bytes': 1 });
+  });
+
   test('an address that stays in use is a bad setting; one that becomes free is taken', async () => {
     const first = server();
     await first.start();
