@@ -3,6 +3,7 @@ import type { Journal } from './journal.ts';
 import type { Arrival, Lane } from './lane.ts';
 import { LineReader, type LinesRead, type ProductFilter } from './lines.ts';
 import { Receipt } from './receipt.ts';
+import type { ReservedNames } from './reserved-names.ts';
 import { Router } from './router.ts';
 import { SeriesRouter } from './series-router.ts';
 import type { Stamps } from './stamps.ts';
@@ -18,6 +19,8 @@ export interface IntakeOptions {
   otherLanes?: readonly Lane[] | undefined;
   journal: Journal;
   stamps: Stamps;
+  /** What other lines may not be called. */
+  reserved?: ReservedNames;
   /** The relay's clock, Unix milliseconds. */
   nowMs: () => number;
   monotonicMs: () => number;
@@ -36,7 +39,7 @@ export class Intake {
 
   constructor(options: IntakeOptions) {
     this.#options = options;
-    this.#reader = new LineReader(options.stamps);
+    this.#reader = new LineReader(options.stamps, options.reserved);
     this.#router = new Router(options.lanes);
     this.#seriesRouter = options.otherLanes && new SeriesRouter(options.otherLanes);
   }

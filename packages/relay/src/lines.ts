@@ -1,6 +1,6 @@
 import { MAX_FUTURE_MS, MAX_LINE_BYTES } from '@weir/common/event';
 import { LINE, LineScanner, type Precision, type RejectReason, type Span } from '@weir/common/line-protocol';
-import { bearsReservedName } from './reserved-names.ts';
+import { ReservedNames } from './reserved-names.ts';
 import type { Stamps } from './stamps.ts';
 
 /**
@@ -64,14 +64,16 @@ const NO_REASONS: ReadonlyMap<RejectReason, number> = new Map();
 export class LineReader {
   readonly #scanner = new LineScanner(MAX_LINE_BYTES);
   readonly #stamps: Stamps;
+  readonly #reserved: ReservedNames;
   #accepted = 0;
   #others = 0;
   #rejected = 0;
   #rejections: Rejection[] | undefined;
   #byReason: Map<RejectReason, number> | undefined;
 
-  constructor(stamps: Stamps) {
+  constructor(stamps: Stamps, reserved = new ReservedNames()) {
     this.#stamps = stamps;
+    this.#reserved = reserved;
   }
 
   /** `nowMs`: the relay's clock, Unix milliseconds. */
@@ -110,7 +112,7 @@ export class LineReader {
         }
       } else if (kind === LINE.other && products !== undefined) {
         this.#reject(lineNumber, 'forbidden-product', 'the token writes events of its products and no other lines');
-      } else if (kind === LINE.other && bearsReservedName(body, scanner.contentStart)) {
+      } else if (kind === LINE.other && this.#reserved.has(body, scanner.contentStart)) {
         this.#reject(lineNumber, 'reserved-name', 'the measurement is one of the totals, which only Weir writes');
       } else if (kind === LINE.other && others !== undefined) {
         this.#takeOther(body, nowMs, others, asIs, lineNumber);

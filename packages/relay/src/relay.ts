@@ -35,6 +35,8 @@ import { RelayMetrics } from './relay-metrics.ts';
 import { RelayReport } from './relay-report.ts';
 import { RelayStates } from './relay-state.ts';
 import { RedisReports } from './reports.ts';
+import { ReservedNames } from './reserved-names.ts';
+import { reservedNamesWatch } from './reserved-names-watch.ts';
 import type { RelaySettings } from './settings.ts';
 import { STAMP_DIGITS, Stamps } from './stamps.ts';
 import { UdpServer } from './udp-server.ts';
@@ -166,10 +168,12 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
     fail,
     logger: log,
   });
+  const reserved = new ReservedNames();
   const intake = new Intake({
     lanes: publisher.lanes,
     otherLanes: settings.otherLines === 'on' ? publisher.otherLanes : undefined,
     journal,
+    reserved,
     stamps: new Stamps(Number.parseInt(incarnation.slice(0, 8), 16) % STAMP_DIGITS),
     nowMs: () => time.nowMs(),
     monotonicMs: () => clock.monotonicMs(),
@@ -290,6 +294,7 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
     stopOnly(() => publisher.stop()),
     ...(http ? [http] : []),
     admission,
+    reservedNamesWatch({ redis, prefix, reserved, clock, fail }),
     ...(udp ? [udp] : []),
   ]);
   return {

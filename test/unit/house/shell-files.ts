@@ -25,6 +25,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'relay/publisher.ts',
   'relay/relay-report.ts',
   'relay/reports.ts',
+  'relay/reserved-names-watch.ts',
   'relay/relay.ts',
   'relay/settings.ts',
   'relay/udp-server.ts',
