@@ -8,19 +8,22 @@ import { HealthAPI, PingAPI, ReadyAPI } from '@influxdata/influxdb-client-apis';
 import { InfluxDB as InfluxDBv1, type IPoint } from 'influx';
 import { findProgram } from '../support/child.ts';
 import type { Daemon } from '../support/daemon.ts';
+import { eventuallyHolds } from '../support/eventually.ts';
 import { type MadeUpEvent, Oracle } from '../support/oracle.ts';
 import { PROJECT_DIR } from '../support/project.ts';
 import { type Region, startRegion } from '../support/region.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 /**
- * The clients that people have, pointed at a relay as they would be at an InfluxDB. Whatever each writes, both InfluxDBs hold
- * exactly that, and what the ones before it wrote.
+ * The clients that people have, pointed at a relay as they would be at an InfluxDB. Whatever each writes, user events and
+ * lines that are none, both InfluxDBs hold exactly that, and what the ones before it wrote.
  */
 let region: Region;
 let one: Daemon;
 let two: Daemon;
 const truth = new Oracle();
+/** Lines that are no user events, as both InfluxDBs show them. */
+const otherLines: string[] = [];
 
 beforeAll(async () => {
   region = await startRegion({ aggregators: 1 });
@@ -41,6 +44,16 @@ function events(product: string, count: number): MadeUpEvent[] {
   return made;
 }
 
+/** Lines that are no user events, one second each. All of them are expected. */
+function gauges(client: string, count: number): string[] {
+  const made = Array.from(
+    { length: count },
+    (_, i) => `gauge,client=${client},host=h${i} level=${i},note="a \\"b\\", c" ${START + BigInt(i) * 1_000_000_000n}`,
+  );
+  otherLines.push(...made);
+  return made;
+}
+
 const escapeTag = (text: string) => text.replace(/[, =]/g, '\\$&');
 const quote = (text: string) => `"${text.replace(/["\\]/g, '\\$&')}"`;
 const lineOf = ({ product, eventType, username, timestamp }: MadeUpEvent) =>
@@ -48,7 +61,16 @@ const lineOf = ({ product, eventType, username, timestamp }: MadeUpEvent) =>
 
 const BAD_LINE = 'clicks,event_type=a,product=b value=';
 const urlOf = ({ http }: Daemon) => `http://${http}`;
-const arrived = () => region.untilPoints(truth.points());
+async function arrived(): Promise<void> {
+  await region.untilPoints(truth.points());
+  const expected = [...otherLines].sort();
+  await eventuallyHolds(
+    async () => {
+      for (const influxd of region.influxds) expect(await influxd.points(region.name, ['gauge'])).toEqual(expected);
+    },
+    { what: 'the lines that are no user events in every InfluxDB', timeoutMs: 15_000 },
+  );
+}
 
 /** A program of the distribution, run to its end. */
 function run(command: string, args: readonly string[], input: string | Buffer = '') {
@@ -63,7 +85,7 @@ describe('@influxdata/influxdb-client, of InfluxDB 2.x', () => {
 
   test('writes gzipped batches', async () => {
     const api = new InfluxDB({ url: urlOf(one), token: 'any' }).getWriteApi('any', 'any', 'ns', options);
-    api.writeRecords(events('client v2', 150).map(lineOf));
+    api.writeRecords([...gauges('v2', 20), ...events('client v2', 150).map(lineOf)]);
     await api.close();
     await arrived();
   });
@@ -119,7 +141,13 @@ describe('influx, the client of 1.x', () => {
 
   test('writes points', async () => {
     const client = new InfluxDBv1({ hosts: hosts(), database: 'events' });
-    const points = events('client v1', 60).map(pointOf);
+    const others = gauges('v1', 20).map((_, i) => ({
+      measurement: 'gauge',
+      tags: { client: 'v1', host: `h${i}` },
+      fields: { level: i, note: 'a "b", c' },
+      timestamp: String(START + BigInt(i) * 1_000_000_000n),
+    }));
+    const points = [...events('client v1', 60).map(pointOf), ...others];
     for (let i = 0; i < points.length; i += 20) await client.writePoints(points.slice(i, i + 20));
     await arrived();
   });
@@ -153,7 +181,7 @@ describe("Debian's influx shell", () => {
   }
 
   test('imports a file, and nothing counts twice when it is imported again', async () => {
-    const lines = events('shell', 12_000).map(lineOf);
+    const lines = [...events('shell', 12_000 - 50).map(lineOf), ...gauges('shell', 50)];
     const file = await fileOf(lines);
     const importing = ['-import', '-precision', 'ns', '-path'];
     const first = run('influx', [...place(one), ...importing, file]);
@@ -192,7 +220,7 @@ describe('curl', () => {
   };
 
   test('writes what was gzipped', async () => {
-    const body = gzipSync(events('curl', 50).map(lineOf).join('\n'));
+    const body = gzipSync([...gauges('curl', 20), ...events('curl', 50).map(lineOf)].join('\n'));
     for (const path of ['/write?db=events', '/api/v2/write?org=o&bucket=b', '/events']) {
       expect(post(one, path, body, 'Content-Encoding: gzip')).toEqual({ status: 0, stdout: '', stderr: '' });
     }
