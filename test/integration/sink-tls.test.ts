@@ -160,6 +160,15 @@ describe('at the start a file that cannot be used is named', () => {
     ],
     ['no PEM', async () => `&ca=${await file('x')}`, /got ca=\S+ of sink .*, expected certificates in PEM$/],
     [
+      'a chain with a broken link',
+      async () => {
+        const { cert, key } = makeCertificate();
+        const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+        return `&cert=${await file(cert + broken)}&key=${await file(key)}`;
+      },
+      /got cert=\S+ of sink .*, expected certificates that OpenSSL can use$/,
+    ],
+    [
       'no key',
       async () => `&cert=${await file(makeCertificate().cert)}&key=${await file('x')}`,
       /got key=\S+ of sink .*, expected a private key in PEM/,

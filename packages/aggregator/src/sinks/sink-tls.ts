@@ -23,7 +23,10 @@ export function sinkTlsContext(sinkName: string, { ca, client, insecure }: TlsSp
     }
   }
   // Without any of ours these are the ones that Node brings along.
-  return createSecureContext({ minVersion: 'TLSv1.2', ...(trusted === undefined ? {} : { ca: trusted }), ...own });
+  const context = { minVersion: 'TLSv1.2' as const, ...(trusted === undefined ? {} : { ca: trusted }), ...own };
+  const [parameter, file] = client ? ['cert', client.cert] : ['ca', ca ?? 'what the system trusts'];
+  const expected = 'certificates that OpenSSL can use';
+  return attempt(sinkName, parameter!, file!, expected, () => createSecureContext(context));
 }
 
 /** Where distributions keep what their system trusts: Debian, Fedora, openSUSE, RHEL, Alpine and macOS. */
