@@ -1,6 +1,8 @@
 import { PRECISIONS, type Precision } from '@weir/common/line-protocol';
 import fc from 'fast-check';
 
+const NEWLINE = 0x0a;
+
 /**
  * Lines as clients send them and as they never should: line protocol and the bare form in all their variety, numbers and
  * times at the limits of their types, then often broken in a few places. No line holds a newline.
@@ -134,6 +136,29 @@ const sound = fc
   )
   .map(([before, key, gap1, fields, gap2, time, after]) => `${before}${key}${gap1}${fields}${gap2}${time}${after}`);
 
+const eventTags = fc
+  .tuple(
+    text,
+    text,
+    fc.array(
+      tag.filter((pair) => !/^(?:event_type|product)=/.test(pair)),
+      { maxLength: 2 },
+    ),
+  )
+  .map(([eventType, product, more]) => [`event_type=${eventType}`, `product=${product}`, ...more]);
+const userEvent = fc
+  .tuple(
+    fc.constantFrom('', '', 'm,', 'clicks,host=a,'),
+    eventTags,
+    fc.oneof(quoted, text, number),
+    fc.array(
+      field.filter((pair) => !pair.startsWith('value=')),
+      { maxLength: 1 },
+    ),
+    timestamp,
+  )
+  .map(([before, tags, user, more, time]) => `${before}${tags} value=${[user, ...more]} ${time}`);
+
 /** A mebibyte is not needed to find out: the limits of a line are near 64 KiB. */
 const long = fc
   .tuple(fc.constantFrom('tag', 'name', 'text', 'line', 'measurement'), fc.integer({ min: 65_500, max: 65_545 }))
@@ -203,6 +228,7 @@ export const generatedLine = fc
   .tuple(
     fc.oneof(
       { weight: 100, arbitrary: sound },
+      { weight: 30, arbitrary: userEvent },
       { weight: 3, arbitrary: longName },
       { weight: 1, arbitrary: long },
       { weight: 1, arbitrary: manyTags },
@@ -213,4 +239,43 @@ export const generatedLine = fc
     ),
   )
   .map(([line, edits]) => edits.reduce(edited, Buffer.from(line)))
-  .filter((line) => !line.includes(0x0a));
+  .filter((line) => !line.includes(NEWLINE));
+
+/** Everything that gives line protocol its structure, much more often than chance would have it. */
+const structure = fc.constantFrom(
+  ...[
+    'event_type',
+    'product',
+    'value',
+    'id',
+    '=',
+    ',',
+    ' ',
+    '\\',
+    '"',
+    '\n',
+    '\r',
+    '\0',
+    '#',
+    '1',
+    '-',
+    't',
+    '1i',
+    '🙂',
+    'x',
+  ],
+  ...['event_type=a,product=b value=u', 'm,event_type=a,product=b value="u"', ' 1478507534415525888'],
+);
+/** May hold newlines. */
+export const messyBytes = fc
+  .array(
+    fc.oneof(
+      { weight: 8, arbitrary: structure.map((text) => Buffer.from(text)) },
+      { weight: 1, arbitrary: fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes)) },
+    ),
+    { maxLength: 40 },
+  )
+  .map((parts) => Buffer.concat(parts));
+
+/** Hardly ever a sound line, and of any bytes. */
+export const brokenLine = messyBytes.filter((line) => !line.includes(NEWLINE));

@@ -1,43 +1,20 @@
-import { LINE, LineScanner, PRECISIONS, type Precision, REJECT_REASONS } from '@weir/common/line-protocol';
+import {
+  LINE,
+  type LineKind,
+  LineScanner,
+  type Precision,
+  REJECT_REASONS,
+  type Span,
+} from '@weir/common/line-protocol';
 import fc from 'fast-check';
+import { generatedLine, messyBytes, precision } from '../../support/generated-lines.ts';
+
+/** WEIR_SEED=<n> and WEIR_RUNS=<n> try other lines and more of them; a failure names its seed. */
+const SEED = process.env.WEIR_SEED === undefined ? {} : { seed: Number(process.env.WEIR_SEED) };
+const RUNS = Number(process.env.WEIR_RUNS ?? 5_000);
+const TIME_LIMIT_MS = 60_000 + RUNS * 5;
 
 const scanner = new LineScanner(64 * 1024);
-
-/** Everything that gives line protocol its structure, much more often than chance would have it. */
-const structure = fc.constantFrom(
-  ...[
-    'event_type',
-    'product',
-    'value',
-    'id',
-    '=',
-    ',',
-    ' ',
-    '\\',
-    '"',
-    '\n',
-    '\r',
-    '\0',
-    '#',
-    '1',
-    '-',
-    't',
-    '1i',
-    '🙂',
-    'x',
-  ],
-  ...['event_type=a,product=b value=u', 'm,event_type=a,product=b value="u"', ' 1478507534415525888'],
-);
-const messyBytes = fc
-  .array(
-    fc.oneof(
-      { weight: 8, arbitrary: structure.map((text) => Buffer.from(text)) },
-      { weight: 1, arbitrary: fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes)) },
-    ),
-    { maxLength: 40 },
-  )
-  .map((parts) => Buffer.concat(parts));
-const precision = fc.constantFrom<Precision>(...PRECISIONS);
 
 /** Throws when anything outside of [start, end) is read. */
 function guarded(bytes: Buffer, start: number, end: number): Uint8Array {
@@ -67,32 +44,61 @@ test('any bytes at all are judged, with nothing read beyond the line', () => {
         expect(scanner.username.end - scanner.username.start).toBeLessThanOrEqual(256);
       }
     }),
-    { numRuns: 5_000 },
+    { numRuns: RUNS, ...SEED },
   );
 });
 
-test('a judgement does not depend on the lines before it', () => {
-  const seen = (kind: number) =>
-    kind === LINE.userEvent
-      ? [
-          kind,
-          ...[scanner.eventType, scanner.product, scanner.username].map(String),
-          scanner.hasId,
-          scanner.hasTimestamp,
-        ]
-      : [kind, scanner.reason];
-  fc.assert(
-    fc.property(messyBytes, messyBytes, (first, second) => {
-      const fresh = new LineScanner(64 * 1024);
-      const kind = fresh.scan(second, 0, second.length, 'ns');
-      scanner.scan(first, 0, first.length, 'ns');
-      expect(scanner.scan(second, 0, second.length, 'ns')).toBe(kind);
-      if (kind !== LINE.blank)
-        expect(seen(kind)[1]).toEqual(kind === LINE.userEvent ? fresh.eventType.toString() : fresh.reason);
-    }),
-    { numRuns: 2_000 },
-  );
-});
+/** All that a scan says, its places counted from where the line begins. */
+function sayings(by: LineScanner, bytes: Buffer, start: number, end: number, unit: Precision): unknown[] {
+  const kind: LineKind = by.scan(bytes, start, end, unit);
+  if (kind === LINE.blank) return [kind];
+  if (kind === LINE.rejected) return [kind, by.reason, by.detail];
+  const { hasId, hasTimestamp, timestampNegative, timestampSec, timestampNanos } = by;
+  const time = [by.timestampStart - start, by.timestampEnd - start, timestampNegative, timestampSec, timestampNanos];
+  const spans: Span[] = [by.eventType, by.product, by.username, ...(hasId ? [by.id] : [])];
+  return [
+    kind,
+    ...[by.contentStart, by.keyEnd, by.fieldsEnd].map((at) => at - start),
+    hasTimestamp ? time : [],
+    kind === LINE.userEvent ? spans.map(String) : [],
+  ];
+}
+
+const line = fc.oneof(messyBytes, generatedLine);
+const surroundings = fc.tuple(messyBytes, messyBytes);
+
+test(
+  'a judgement depends on nothing around the line',
+  () => {
+    fc.assert(
+      fc.property(line, surroundings, surroundings, precision, (bytes, ...[around, otherwise, unit]) => {
+        const judged = [[Buffer.alloc(0), Buffer.alloc(0)], around, otherwise].map(([before, after]) => {
+          const body = Buffer.concat([before!, bytes, after!]);
+          return sayings(scanner, body, before!.length, before!.length + bytes.length, unit);
+        });
+        expect(judged[1]).toEqual(judged[0]);
+        expect(judged[2]).toEqual(judged[0]);
+      }),
+      { numRuns: RUNS, ...SEED },
+    );
+  },
+  TIME_LIMIT_MS,
+);
+
+test(
+  'a judgement does not depend on the lines before it',
+  () => {
+    fc.assert(
+      fc.property(line, line, precision, precision, (first, second, unit, other) => {
+        const fresh = sayings(new LineScanner(64 * 1024), second, 0, second.length, unit);
+        scanner.scan(first, 0, first.length, other);
+        expect(sayings(scanner, second, 0, second.length, unit)).toEqual(fresh);
+      }),
+      { numRuns: RUNS / 2, ...SEED },
+    );
+  },
+  TIME_LIMIT_MS,
+);
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what no name may hold
 const CONTROL = /[\u0000-\u001f\u007f]/;
