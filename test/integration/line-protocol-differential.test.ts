@@ -48,7 +48,11 @@ beforeAll(async () => {
   influxd = await startInfluxd();
   startedMs = Date.now();
   await createDatabase('blank');
-  for (const [line, unit] of fc.sample(fc.tuple(generatedLine, precision), { seed: SEED, numRuns: LINES })) {
+  const examples = [...WEIR_ALONE_TAKES, ...INFLUXDB_ALONE_TAKES].map(
+    ({ example }) => [Buffer.from(example), 'ns'] as const,
+  );
+  const generated = fc.sample(fc.tuple(generatedLine, precision), { seed: SEED, numRuns: LINES });
+  for (const [line, unit] of [...examples, ...generated]) {
     const kind = scanner.scan(line, 0, line.length, unit);
     const reason = kind === LINE.rejected ? scanner.reason : undefined;
     const ours = { line, text: line.toString(), kind, reason, detail: scanner.detail };

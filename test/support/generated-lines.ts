@@ -146,7 +146,8 @@ const eventTags = fc
     ),
   )
   .map(([eventType, product, more]) => [`event_type=${eventType}`, `product=${product}`, ...more]);
-const userEvent = fc
+/** A user event, and mostly a good one. */
+export const userEventText = fc
   .tuple(
     fc.constantFrom('', '', 'm,', 'clicks,host=a,'),
     eventTags,
@@ -228,7 +229,7 @@ export const generatedLine = fc
   .tuple(
     fc.oneof(
       { weight: 100, arbitrary: sound },
-      { weight: 30, arbitrary: userEvent },
+      { weight: 30, arbitrary: userEventText },
       { weight: 3, arbitrary: longName },
       { weight: 1, arbitrary: long },
       { weight: 1, arbitrary: manyTags },
