@@ -10,6 +10,7 @@ import { type RedisServer, startRedis } from '../test/support/redis-server.ts';
 import { tempDir } from '../test/support/temp-dir.ts';
 import { lastTotals } from './load/totals-file.ts';
 import type { Processes } from './measure/cpu-meter.ts';
+import { sum } from './measure/statistics.ts';
 
 /**
  * A deployment of Weir to be measured: the real programs with their defaults, Redis with AOF everysec, all on this
@@ -28,6 +29,7 @@ export interface DeploymentOptions {
 export const DATABASE = 'bench';
 const PREFIX = 'weir';
 const LOOK_EVERY_MS = 10;
+const QUIET_FOR_MS = 200;
 /** A backlog that does not move for so long never will. */
 const STANDS_STILL_MS = 60_000;
 /** Grace, and the time within which a correction is written. */
@@ -135,6 +137,18 @@ export class Deployment {
     }
   }
 
+  /** Until everything that the relays accepted is counted, however much that is; answers it. For what may be lost before. */
+  async untilQuiet(): Promise<number> {
+    let last = -1;
+    for (;;) {
+      const accepted = await Promise.all(this.relays.map((relay) => acceptedBy(relay)));
+      const counted = await this.counted();
+      if (counted === sum(accepted) && counted === last) return counted;
+      last = counted;
+      await sleep(QUIET_FOR_MS);
+    }
+  }
+
   /** Until the file holds these totals and no others; throws, with what differs, when it does not in time. */
   async untilTotals(check: (held: ReadonlyMap<string, Totals>) => void): Promise<void> {
     const deadline = performance.now() + WRITTEN_WITHIN_MS;
@@ -159,6 +173,7 @@ export class Deployment {
   }
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+async function acceptedBy(relay: Daemon): Promise<number> {
+  const doors = ['http', 'udp'].map((door) => relay.metric(`weir_relay_lines_accepted_total{door="${door}"}`));
+  return sum((await Promise.all(doors)).map((lines) => lines ?? 0));
 }

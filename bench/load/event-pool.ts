@@ -33,20 +33,22 @@ export interface PoolOptions {
 
 const TIMESTAMP_DIGITS = 19;
 const NANOS_DIGITS = 9;
-/** Prime, and larger than any neighbourhood: lines that stand together are of pairs that do not. */
-const STIR = 7919;
+/** Primes, of which one does not divide the number of pairs: lines that stand together are of pairs that do not. */
+const STIRS = [7919, 7907];
 
 export class EventPool {
   readonly bodies: readonly EventBody[];
   readonly shape: EventShape;
   readonly linesPerBody: number;
+  readonly #stir: number;
 
   constructor({ shape, form, linesPerBody, connections }: PoolOptions) {
     const { groups, users, pairs } = shape;
-    if (pairs < Math.max(groups, users) || pairs > groups * users || pairs % STIR === 0) {
+    if (pairs < Math.max(groups, users) || pairs > groups * users) {
       throw new RangeError(`${groups} groups and ${users} users do not make ${pairs} pairs`);
     }
     this.shape = shape;
+    this.#stir = STIRS.find((prime) => pairs % prime !== 0) ?? 1;
     this.linesPerBody = linesPerBody;
     const wanted = Math.ceil(pairs / linesPerBody);
     const count = Math.ceil(wanted / connections) * connections;
@@ -57,7 +59,7 @@ export class EventPool {
   }
 
   pairOf(body: number, line: number): number {
-    return ((body * this.linesPerBody + line) * STIR) % this.shape.pairs;
+    return ((body * this.linesPerBody + line) * this.#stir) % this.shape.pairs;
   }
 
   groupOf(pair: number): number {

@@ -35,6 +35,22 @@ export function startCpuMeter(processes: Processes): () => CpuSpent {
   };
 }
 
+/**
+ * The part of the machine that others used, 0 to 1, over a time at whose start and end no child of ours runs: what
+ * children used is ours once they have ended.
+ */
+export function startMachineMeter(): () => number {
+  const look = () => {
+    const { busy, all } = machineTicks(readFileSync('/proc/stat', 'latin1'));
+    return { others: busy - processTicks(readFileSync('/proc/self/stat', 'latin1')), all };
+  };
+  const before = look();
+  return () => {
+    const after = look();
+    return after.all > before.all ? Math.max(0, after.others - before.others) / (after.all - before.all) : 0;
+  };
+}
+
 function cpuOf(processes: Processes): Map<string, number> {
   const seconds = ({ pid }: { pid: number }) =>
     processTicks(readFileSync(`/proc/${pid}/stat`, 'latin1')) / TICKS_PER_SECOND;

@@ -27,3 +27,7 @@ export function weightedQuantile(values: readonly Weighted[], share: number): nu
   }
   return Number.NaN;
 }
+
+export function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

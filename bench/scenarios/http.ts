@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDeployment } from '../deployment.ts';
-import { EventPool, type EventShape, type LineForm, weirLine } from '../load/event-pool.ts';
+import { BASE_SETTINGS, BASE_SHAPE, CONNECTIONS, earlierMinute, WARM_UP } from '../load/base-load.ts';
+import { EventPool, type LineForm, weirLine } from '../load/event-pool.ts';
 import { expectTotals } from '../load/expected-totals.ts';
 import { type LoadReport, sendHttp } from '../load/http-load.ts';
 import { stampsWithin } from '../load/stamps.ts';
@@ -32,9 +33,8 @@ export const http: Scenario = {
       bench.add('statsd over TCP, 500 events per write', 'events/s', statsd.events / statsd.spent.seconds);
       bench.addCpu('statsd over TCP, 500 events per write', statsd.spent, statsd.events);
     }
-    const { groups, users, pairs } = SHAPE;
     return {
-      settings: { connections: CONNECTIONS, groups, users, 'pairs of user and group': pairs, partitions: 8 },
+      settings: { ...BASE_SETTINGS, partitions: 8 },
       versions: { vmagent: version, statsd: STATSD_VERSION },
       measures: bench.measures,
     };
@@ -42,12 +42,8 @@ export const http: Scenario = {
 };
 
 const LINES_PER_REQUEST = [500, 5_000];
-const CONNECTIONS = 8;
-const SHAPE: EventShape = { groups: 20, users: 10_000, pairs: 40_000 };
 /** statsd is slower, and must be done within its minute. */
 const STATSD_EVENTS = 1_000_000;
-/** Of the events, and sent before the clock runs, into an older window. */
-const WARM_UP = 0.1;
 
 interface Run {
   events: number;
@@ -95,7 +91,7 @@ async function runVmagent(events: number, linesPerRequest: number): Promise<Run>
 
 async function runStatsd(events: number): Promise<Run> {
   const statsd = await startStatsd({ transport: 'tcp' });
-  const pool = new EventPool({ shape: SHAPE, form: statsdLine, linesPerBody: 500, connections: CONNECTIONS });
+  const pool = new EventPool({ shape: BASE_SHAPE, form: statsdLine, linesPerBody: 500, connections: CONNECTIONS });
   const window = earlierMinute(1);
   const meter = startCpuMeter({ statsd: [statsd] });
   const load = { port: statsd.port, pool, connections: CONNECTIONS, windowSec: window };
@@ -107,12 +103,7 @@ async function runStatsd(events: number): Promise<Run> {
 }
 
 function loadOf(targets: readonly string[], form: LineForm, linesPerBody: number) {
-  const pool = new EventPool({ shape: SHAPE, form, linesPerBody, connections: CONNECTIONS });
+  const pool = new EventPool({ shape: BASE_SHAPE, form, linesPerBody, connections: CONNECTIONS });
   return (events: number, windowSec: number): Promise<LoadReport> =>
     sendHttp({ targets, pool, connections: CONNECTIONS, events, stamps: stampsWithin([windowSec]) });
-}
-
-/** Start of the minute so many before this one. */
-function earlierMinute(minutes: number): number {
-  return (Math.floor(Date.now() / 60_000) - minutes) * 60;
 }
