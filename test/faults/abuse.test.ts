@@ -16,8 +16,9 @@ import { gzipBomb, HostileClient, sendEndlessBody, sendHeaderByteByByte, sendRaw
  * relay's memory stays bounded, every request of the other is answered in time, and what was refused is counted.
  */
 const BODY_LIMIT_MIB = 4;
+/** All bodies in hand have room, or the client that means well would be told to come again: that is another bound. */
 const SETTINGS = [
-  ...['--body-limit', `${BODY_LIMIT_MIB}MiB`, '--inflight-bytes', '16MiB', '--journal-memory', '16MiB'],
+  ...['--body-limit', `${BODY_LIMIT_MIB}MiB`, '--inflight-bytes', '64MiB', '--journal-memory', '16MiB'],
   ...['--http-header-timeout', '3s', '--http-request-timeout', '4s'],
   ...['--http-max-connections', '400', '--http-max-connections-per-address', '300'],
 ];
@@ -159,11 +160,10 @@ test('a gigabyte in a megabyte of gzip, again and again', async () => {
   await under(relay, async () => {
     for (let round = 0; round < 10; round++) {
       const statuses = await times(10, () => sendRaw(relay, request));
-      for (const status of statuses) expect([413, 503]).toContain(status);
+      expect(statuses).toEqual(statuses.map(() => 413));
     }
   });
-  expect((await answered(relay, 413)) + (await answered(relay, 503))).toBe(100);
-  expect(await answered(relay, 413)).toBeGreaterThan(10);
+  expect(await answered(relay, 413)).toBe(100);
   // To decode one of them to its end takes about a second.
   expect(cpuSec(relay) - before).toBeLessThan(20);
 });
@@ -261,7 +261,7 @@ test.each([1, 50_000])('bodies without end, in chunks of %d bytes', async (chunk
   const untilMs = performance.now() + 20_000;
   await under(relay, async () => {
     const statuses = await times(4, () => sendEndlessBody(relay, chunkBytes, untilMs));
-    for (const status of statuses) expect([408, 413, 503, undefined]).toContain(status);
+    for (const status of statuses) expect([408, 413, undefined]).toContain(status);
   });
   const cut = (await refused(relay, 'body-after-answer'))! + (await refused(relay, 'timeout'))!;
   expect(cut).toBe(4);
