@@ -59,7 +59,7 @@ const FROM: Partial<Record<Check, number>> = {
   seed: 400,
   'birth-before-seal': 100,
   'asked-anew': 1_900,
-  intent: 300,
+  intent: 390,
 };
 
 /** Runs schedules without a check until one breaks a guarantee; undefined when none of them does. */

@@ -60,7 +60,8 @@ export class WindowLife {
         return new SimPartitionStore(commands, redis, partition, { relaysKnown });
       }),
       finals: this.#finals,
-      books,
+      books: () => books,
+      requests: { read: async () => new Map(), remove: async () => undefined },
       observer: this.#observer,
       times: { windowSec, latenessMs, holdMs: scenario.holdMs },
       finalKeepMs: TIMES.finalKeepMs,
@@ -115,6 +116,7 @@ export class WindowLife {
         return new SimPartitionStore(commands, redis, partition, { onFreed: (startSec) => freed.add(startSec) });
       }),
       finals: without.has('final-after-partitions') ? this.#blind() : this.#finals,
+      requests: { news: async () => [], forget: () => undefined },
       writer,
       observer: this.#observer,
       time,
@@ -126,6 +128,7 @@ export class WindowLife {
       incompleteAfterMs: TIMES.incompleteAfterMs,
       owns: (key) => membership.owns(key),
       heldBack: () => holdsFlushes(this.#rollbackMs, this.#reports, time.nowMs()),
+      inUse: () => true,
       events: {
         confirmed: () => undefined,
         settled: () => undefined,

@@ -96,8 +96,8 @@ export class FakeBooks implements SinkBooks {
 
   async read(startSec: number): Promise<WindowBooks> {
     this.before('read');
-    const { confirmed, settledMs, checks, done } = this.of(startSec);
-    return { confirmed: new Map(confirmed), settledMs, checks, done };
+    const { confirmed, settledMs, askedMs, checks, done } = this.of(startSec);
+    return { confirmed: new Map(confirmed), settledMs, askedMs, checks, done };
   }
 
   async begin(startSec: number): Promise<WriteIntent | 'busy'> {
@@ -161,6 +161,7 @@ export class FakeBooks implements SinkBooks {
       window = {
         confirmed: new Map(),
         settledMs: undefined,
+        askedMs: undefined,
         checks: 0,
         done: false,
         abandoned: false,

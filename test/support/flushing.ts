@@ -16,6 +16,9 @@ export const settleTimes = { firstCheckMs: 60_000, finalKeepMs: 3_600_000, sinkR
 
 /** One flusher of one sink over two partitions, none of it on a real server; time and rounds go as a test says. */
 export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeSink(), books = new FakeBooks()) {
+  /** Windows that somebody asks for, until the flusher was told. */
+  const asked: number[] = [];
+  const requests = { news: async () => asked.splice(0), forget: () => undefined };
   const clock = new FakeClock();
   const time = new RedisTime(clock, NOW);
   const stores = [new FakePartitionStore(0), new FakePartitionStore(1)];
@@ -45,6 +48,7 @@ export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeS
     stores,
     finals,
     books,
+    requests,
     writer,
     held,
     observer,
@@ -58,6 +62,7 @@ export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeS
     incompleteAfterMs: 10_000,
     owns: () => true,
     heldBack: () => false,
+    inUse: () => true,
     events: {
       confirmed: () => log.push('confirmed'),
       settled: () => log.push('settled'),
@@ -71,7 +76,7 @@ export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeS
     ...options,
   });
   let versions = 0;
-  const it = { clock, stores, finals, observer, sink, books, held, flusher, log, backlog, failed };
+  const it = { clock, stores, finals, observer, sink, books, held, flusher, log, backlog, failed, asked };
   return {
     ...it,
     /** A partition's log of the window changes; `publish` says with which totals, if at all. */

@@ -26,6 +26,14 @@ export async function deployment(options: Partial<SealerOptions> = {}) {
   const failed: unknown[] = [];
   const fail = (error: unknown) => failed.push(error);
   const reports: RelayReport[] = [];
+  /** Windows whose seal somebody asked for, and when. */
+  const asked = new Map<number, number>();
+  const requests = {
+    read: async () => new Map(asked),
+    remove: async (startSec: number) => {
+      asked.delete(startSec);
+    },
+  };
   const seen = { sealed: 0, waiting: 0 };
   const redis = { losses: 0 };
   const epoch = () => redis.losses;
@@ -33,7 +41,8 @@ export async function deployment(options: Partial<SealerOptions> = {}) {
   const sealer = new Sealer({
     stores,
     finals,
-    books,
+    books: () => books,
+    requests,
     observer,
     clock,
     epoch,
@@ -76,7 +85,22 @@ export async function deployment(options: Partial<SealerOptions> = {}) {
     await observer.runOnce();
     await sealer.runOnce(signal);
   };
-  return { clock, stores, finals, books, failed, reports, redis, seen, observer, sealer, publish, round };
+  return {
+    clock,
+    stores,
+    finals,
+    books,
+    failed,
+    reports,
+    asked,
+    requests,
+    redis,
+    seen,
+    observer,
+    sealer,
+    publish,
+    round,
+  };
 }
 
 export type Deployment = Awaited<ReturnType<typeof deployment>>;

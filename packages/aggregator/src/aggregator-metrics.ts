@@ -47,6 +47,8 @@ type GaugeName =
   | 'sealWaiting'
   | 'openWindows'
   | 'finals'
+  | 'sinksAdded'
+  | 'sinksRemoved'
   | 'streamEntries'
   | 'streamBytes'
   | 'deadLetters'
@@ -219,6 +221,14 @@ export function aggregatorMetrics(metrics: Metrics): AggregatorMetrics {
     finals: metrics.gauge({
       name: 'weir_aggregator_final_records',
       help: 'Sealed windows whose final totals are still kept.',
+    }),
+    sinksAdded: metrics.gauge({
+      name: 'weir_aggregator_deployment_sinks_added',
+      help: 'Sinks of the deployment that this process was started without: restart it with them.',
+    }),
+    sinksRemoved: metrics.gauge({
+      name: 'weir_aggregator_deployment_sinks_removed',
+      help: 'Sinks this process was started with that are no longer of the deployment: its next start needs it without them.',
     }),
     ...otherLineMetrics(metrics),
     ...boundGauges(metrics),

@@ -18,6 +18,7 @@ import type { Redis } from 'ioredis';
 import { type AggregatorMetrics, aggregatorMetrics, refusedEvents } from './aggregator-metrics.ts';
 import { aggregatorState } from './aggregator-state.ts';
 import { BoundsWatch } from './bounds-watch.ts';
+import { DeploymentWatch } from './deployment-watch.ts';
 import { Membership } from './membership.ts';
 import { Observer } from './observer.ts';
 import { OtherLines } from './other-lines.ts';
@@ -31,8 +32,10 @@ import { SinkFlushers } from './sink-flushers.ts';
 import type { Sink } from './sinks/sink.ts';
 import { RedisFinalStore } from './store/final-store.ts';
 import { RedisHeartbeats } from './store/heartbeats.ts';
+import { RedisSealRequests } from './store/operator-requests.ts';
 import { RedisPartitionStore } from './store/redis-partition-store.ts';
 import { RefusedStore } from './store/refused-store.ts';
+import { RedisSinkBooks } from './store/sink-books.ts';
 
 const CHUNK_BYTES = 64 * 1024 * 1024;
 const REPUBLISH_MS = 1_000;
@@ -60,6 +63,7 @@ export class Aggregator implements Service {
   readonly #epoch: () => number;
   readonly #relays: RelayReports;
   readonly #membership: Membership;
+  readonly #deployment: DeploymentWatch;
   readonly #observer: Observer;
   readonly #refused: RefusedStore;
   readonly #flushers: SinkFlushers;
@@ -93,6 +97,7 @@ export class Aggregator implements Service {
     this.#epoch = connectionEpoch(this.#redis);
     this.#relays = new RelayReports(this.#redis, settings.prefix);
     this.#membership = this.#buildMembership();
+    this.#deployment = this.#buildDeploymentWatch();
     const stores = this.#buildStores();
     const finals = new RedisFinalStore(this.#redis, settings.prefix);
     const shared = { stores, finals, clock: this.#clock, epoch: this.#epoch, logger, fail };
@@ -108,6 +113,7 @@ export class Aggregator implements Service {
       ...(this.#server ? [this.#server] : []),
       redisService({ redis: this.#redis, logger, stopping }),
       this.#agreement(),
+      this.#deployment,
       this.#membership,
       this.#observer,
       this.#flushers,
@@ -155,7 +161,9 @@ export class Aggregator implements Service {
   }
 
   async #agree(): Promise<void> {
-    const deployment = await agreeOnDeployment(this.#redis, this.#settings.prefix, this.#wanted);
+    // After a loss of data the sinks are those that were seen last, whatever this process was started with.
+    const wanted = { ...this.#wanted, sinks: this.#deployment.sinks };
+    const deployment = await agreeOnDeployment(this.#redis, this.#settings.prefix, wanted);
     this.#logger.info({ deployment }, 'deployment agreed');
   }
 
@@ -199,6 +207,16 @@ export class Aggregator implements Service {
     });
   }
 
+  #buildDeploymentWatch(): DeploymentWatch {
+    const about = { clock: this.#clock, metrics: this.#metrics, logger: this.#logger, fail: this.#fail };
+    return new DeploymentWatch({
+      ...about,
+      redis: this.#redis,
+      prefix: this.#settings.prefix,
+      own: this.#wanted.sinks,
+    });
+  }
+
   #buildStores(): RedisPartitionStore[] {
     const { partitions, prefix, maxDeadBytes } = this.#settings;
     const options = { ...this.#limits, prefix, maxDeadBytes, chunkBytes: CHUNK_BYTES };
@@ -224,6 +242,7 @@ export class Aggregator implements Service {
       heldPoints,
       concurrency: sinkConcurrency,
       heldBack: () => this.#heldBack(),
+      inUse: (sink) => this.#deployment.inUse(sink),
       metrics: this.#metrics,
     });
   }
@@ -241,10 +260,13 @@ export class Aggregator implements Service {
   }
 
   #buildSealer(shared: SharedParts): Sealer {
-    const { latenessMs, holdMs, finalKeepMs } = this.#settings;
+    const { prefix, latenessMs, holdMs, finalKeepMs } = this.#settings;
     return new Sealer({
       ...shared,
-      books: this.#flushers.books,
+      books: () => {
+        return this.#deployment.sinks.map((sink) => new RedisSinkBooks(this.#redis, prefix, sink, this.#incarnation));
+      },
+      requests: new RedisSealRequests(this.#redis, prefix),
       observer: this.#observer,
       time: this.#time,
       times: { windowSec: this.#times.windowSec, latenessMs, holdMs },
@@ -267,6 +289,7 @@ export class Aggregator implements Service {
       partitions,
       id: this.#id,
       sinks,
+      deploymentSinks: () => this.#deployment.sinks,
       refused: this.#refused,
       membership: this.#membership,
       claimIdleMs,
@@ -317,6 +340,7 @@ export class Aggregator implements Service {
         membership: this.#membership,
         partitions: this.#partitions,
         flushers: this.#flushers,
+        deployment: this.#deployment,
       }),
     });
   }

@@ -12,6 +12,7 @@ import { nextSettleStep, type SettleTimes } from './seal-plan.ts';
 import { SinkPace } from './sink-pace.ts';
 import { SinkError } from './sinks/sink.ts';
 import type { FinalStore } from './store/final-store.ts';
+import type { FlushRequests } from './store/operator-requests.ts';
 import type { PartitionStore } from './store/partition-store.ts';
 import type { SinkBooks } from './store/sink-books.ts';
 import { decodeTotals, sumTotals } from './totals-codec.ts';
@@ -30,6 +31,7 @@ export interface FlusherOptions {
   stores: readonly PartitionStore[];
   finals: FinalStore;
   books: SinkBooks;
+  requests: FlushRequests;
   writer: WindowWriter;
   held: HeldCache;
   observer: Observer;
@@ -46,6 +48,8 @@ export interface FlusherOptions {
   owns: (key: string) => boolean;
   /** True while flushes wait: Redis lost data and relays are sending it again. */
   heldBack: () => boolean;
+  /** False once the sink is no longer of the deployment: then there is nothing to bring to it. */
+  inUse: () => boolean;
   events: FlusherEvents;
   logger: Logger;
   fail: (error: unknown) => void;
@@ -66,6 +70,7 @@ export interface FlusherEvents {
 type Reach = 'reached' | 'not-asked';
 
 const LOOK_AGAIN_MS = 10_000;
+const ASKED_EVERY_MS = 1_000;
 
 export class Flusher implements Service {
   readonly #options: FlusherOptions;
@@ -76,6 +81,7 @@ export class Flusher implements Service {
   readonly #settleAtMs = new Map<number, number>();
   readonly #unwritten = new Unwritten();
   readonly #pace: SinkPace;
+  #askAtMs = Number.NEGATIVE_INFINITY;
   #lastError: SinkError | undefined;
 
   constructor(options: FlusherOptions) {
@@ -117,13 +123,16 @@ export class Flusher implements Service {
     this.#clean.clear();
     this.#settleAtMs.clear();
     this.#options.held.clear();
+    this.#options.requests.forget();
   }
 
   /** Rejects with a fault of Redis, or a bug; what the sink does is dealt with here. */
   async runOnce(signal: AbortSignal): Promise<void> {
-    const { clock, heldBack, events } = this.#options;
+    const { clock, heldBack, inUse, events } = this.#options;
+    if (!inUse()) return this.#letGo();
     if (this.#pace.resting(clock.monotonicMs()) || heldBack()) return;
     this.#forgetGone();
+    await this.#forgetAsked();
     const work = this.#toDo(signal);
     // What is not to be done any more does not fail any more: confirmed by another process, or no longer this one's.
     this.#pace.keep((startSec) => work.has(startSec));
@@ -323,6 +332,25 @@ export class Flusher implements Service {
     for (const startSec of this.#settleAtMs.keys()) {
       if (!observer.finals.has(startSec)) this.#settleAtMs.delete(startSec);
     }
+  }
+
+  #letGo(): void {
+    this.#clean.clear();
+    this.#settleAtMs.clear();
+    this.#options.held.clear();
+    this.#unwritten.keep(() => false);
+    this.#options.events.backlog(0, 0);
+  }
+
+  /** What somebody asks to bring to the sink again is as unknown as what was never looked at. */
+  async #forgetAsked(): Promise<void> {
+    const { clock, requests } = this.#options;
+    if (clock.monotonicMs() < this.#askAtMs) return;
+    for (const startSec of await requests.news()) {
+      this.#clean.delete(startSec);
+      this.#settleAtMs.delete(startSec);
+    }
+    this.#askAtMs = clock.monotonicMs() + ASKED_EVERY_MS;
   }
 
   #onError(error: unknown): void {

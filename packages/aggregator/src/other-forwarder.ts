@@ -26,6 +26,8 @@ export interface OtherForwarderOptions {
   /** Consumers that live. */
   alive: () => readonly string[];
   claimIdleMs: number;
+  /** False once the sink is no longer of the deployment: then nothing is read for it, and its groups may go. */
+  inUse: () => boolean;
   /** Keeps what the sink refused for good. */
   refused: (lines: readonly RejectedLine[]) => Promise<void>;
   clock: Clock;
@@ -89,8 +91,8 @@ export class OtherForwarder implements Service {
 
   /** Goes on until there is nothing more to bring, or the sink fails. */
   async runOnce(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    while (!signal.aborted && clock.monotonicMs() >= this.#notBeforeMs) {
+    const { clock, inUse } = this.#options;
+    while (!signal.aborted && inUse() && clock.monotonicMs() >= this.#notBeforeMs) {
       this.#round ??= await this.#gather();
       if (this.#round === undefined) return;
       await this.#deliver(this.#round, signal);

@@ -23,6 +23,8 @@ export interface OtherLinesOptions {
   partitions: number;
   id: string;
   sinks: readonly Sink[];
+  /** Names of the sinks of the deployment, as it is now: what all of them have is trimmed, and no other gets anything. */
+  deploymentSinks: () => readonly string[];
   /** Where refused lines are kept for people. */
   refused: Pick<RefusedStore, 'add'>;
   membership: Membership;
@@ -69,6 +71,7 @@ export class OtherLines implements Service {
 
   #forwarder(sink: Sink): OtherForwarder {
     const { redis, prefix, partitions, id, membership, claimIdleMs, clock, metrics, logger, fail } = this.#options;
+    const { deploymentSinks } = this.#options;
     const label = { sink: sink.name };
     return new OtherForwarder({
       sink,
@@ -80,6 +83,7 @@ export class OtherLines implements Service {
       owns: (partition) => membership.owns(partition),
       alive: () => membership.ids,
       claimIdleMs,
+      inUse: () => deploymentSinks().includes(sink.name),
       refused: (lines) => this.#refused(sink.name, lines),
       clock,
       random: Math.random,
@@ -104,13 +108,13 @@ export class OtherLines implements Service {
   }
 
   async #care(signal: AbortSignal): Promise<void> {
-    const { partitions, membership, sinks, metrics } = this.#options;
+    const { partitions, membership, sinks, deploymentSinks, metrics } = this.#options;
     const sums = sinks.map(() => ({ waitingLines: 0, droppedLines: 0 }));
     let bytes = 0;
     for (let partition = 0; partition < partitions; partition++) {
       if (signal.aborted) return;
       if (!membership.owns(partition)) continue;
-      await this.#streams.trim(partition);
+      await this.#streams.trim(partition, deploymentSinks());
       const look = await this.#streams.look(partition);
       bytes += look.bytes;
       for (const [i, { waitingLines, droppedLines }] of look.sinks.entries()) {

@@ -8,6 +8,7 @@ import { sameVersion } from './log-codec.ts';
 import type { Observer, OpenWindow } from './observer.ts';
 import { type RelayReport, relaysInTheWay, type SealTimes, sealDueMs } from './seal-plan.ts';
 import type { FinalStore } from './store/final-store.ts';
+import type { SealRequests } from './store/operator-requests.ts';
 import type { PartitionStore } from './store/partition-store.ts';
 import type { SinkBooks } from './store/sink-books.ts';
 import { decodeTotals, sumTotals, type WindowTotals } from './totals-codec.ts';
@@ -32,8 +33,9 @@ import { decodeTotals, sumTotals, type WindowTotals } from './totals-codec.ts';
 export interface SealerOptions {
   stores: readonly PartitionStore[];
   finals: FinalStore;
-  /** Every sink of the deployment. */
-  books: readonly SinkBooks[];
+  /** Of every sink of the deployment, as it is now: a final record goes when all are done with it. */
+  books: () => readonly SinkBooks[];
+  requests: SealRequests;
   observer: Observer;
   clock: Clock;
   /** Of the connection to Redis. */
@@ -53,6 +55,8 @@ export interface SealerOptions {
   fail: (error: unknown) => void;
 }
 
+/** A request whose window is gone stays for so long: what is seen of the windows may be younger than the request. */
+const REQUEST_KEPT_MS = 60_000;
 /** Reading the totals and storing their sum may take this long; the record's absence vouches for no longer. */
 const SUM_DEADLINE_MS = 60_000;
 
@@ -98,26 +102,34 @@ export class Sealer implements Service {
   }
 
   async runOnce(signal: AbortSignal): Promise<void> {
-    const { clock, observer, owns, time, times, relays, events, epoch } = this.#options;
+    const { clock, observer, owns, time, times, relays, requests, events, epoch } = this.#options;
     if (clock.monotonicMs() < this.#pausedUntilMs || observer.epoch !== epoch()) return;
     const births = this.#births();
     const nowMs = time.nowMs();
+    const asked = await requests.read();
+    const isDue = ({ startSec, openedMs }: OpenWindow) => nowMs >= sealDueMs(startSec, openedMs, times);
     const due = [...observer.windows.values()]
-      .filter(({ startSec, openedMs }) => nowMs >= sealDueMs(startSec, openedMs, times) && owns(`seal/${startSec}`))
+      .filter((window) => (isDue(window) || asked.has(window.startSec)) && owns(`seal/${window.startSec}`))
       .sort((a, b) => a.startSec - b.startSec);
     this.#waiting.clear();
     if (due.length > 0) {
       const reports = await relays();
       for (const window of due) {
         if (signal.aborted) return;
-        const inTheWay = relaysInTheWay(reports, window, nowMs, times);
+        const forced = asked.has(window.startSec);
+        const inTheWay = forced ? [] : relaysInTheWay(reports, window, nowMs, times);
         if (inTheWay.length > 0) this.#waiting.set(window.startSec, inTheWay);
-        else await this.#seal(window, nowMs, births);
+        // Whoever asked gives up what is still to come, and nothing that is in a stream already.
+        else await this.#seal(window, forced ? 0 : sealDueMs(window.startSec, window.openedMs, times), nowMs, births);
       }
     }
     events.waiting(this.#waiting.size);
     for (const startSec of this.#drainedMs.keys()) {
       if (!observer.windows.has(startSec)) this.#drainedMs.delete(startSec);
+    }
+    for (const [startSec, askedMs] of asked) {
+      const gone = !observer.windows.has(startSec) && nowMs - askedMs > REQUEST_KEPT_MS;
+      if (gone && owns(`seal/${startSec}`)) await requests.remove(startSec);
     }
     await this.#removeDone(nowMs, signal);
   }
@@ -127,9 +139,13 @@ export class Sealer implements Service {
     return new Map(stores.map(({ partition }) => [partition, observer.birth(partition)]));
   }
 
-  async #seal(window: OpenWindow, nowMs: number, births: ReadonlyMap<number, string>): Promise<void> {
-    const { stores, finals, times, clock, events, logger, epoch, observer } = this.#options;
-    const { startSec } = window;
+  async #seal(
+    { startSec }: OpenWindow,
+    dueMs: number,
+    nowMs: number,
+    births: ReadonlyMap<number, string>,
+  ): Promise<void> {
+    const { stores, finals, clock, events, logger, epoch, observer } = this.#options;
     const since = observer.epoch;
     const setBits = async (seal: { dueMs: number; foldedMs: number }): Promise<boolean> => {
       for (const store of stores) {
@@ -139,7 +155,6 @@ export class Sealer implements Service {
       return true;
     };
     if ((await finals.get(startSec)) === undefined) {
-      const dueMs = sealDueMs(startSec, window.openedMs, times);
       const foldedMs = this.#drainedMs.get(startSec) ?? Math.max(dueMs, nowMs);
       this.#drainedMs.set(startSec, foldedMs);
       if (!(await setBits({ dueMs, foldedMs }))) return;
@@ -179,7 +194,8 @@ export class Sealer implements Service {
 
   /** A final record goes, and with it the sinks' books of the window, when no sink needs it any more. */
   async #removeDone(nowMs: number, signal: AbortSignal): Promise<void> {
-    const { observer, finals, books, owns, finalKeepMs } = this.#options;
+    const { observer, finals, owns, finalKeepMs } = this.#options;
+    const books = this.#options.books();
     for (const [startSec, storedMs] of observer.finals) {
       if (signal.aborted) return;
       if (nowMs - storedMs < finalKeepMs || !owns(`seal/${startSec}`) || observer.windows.has(startSec)) continue;

@@ -14,6 +14,7 @@ import type { SettleTimes } from './seal-plan.ts';
 import { SinkWatch } from './sink-watch.ts';
 import type { Sink } from './sinks/sink.ts';
 import type { FinalStore } from './store/final-store.ts';
+import { RedisFlushRequests } from './store/operator-requests.ts';
 import type { PartitionStore } from './store/partition-store.ts';
 import type { RefusedStore } from './store/refused-store.ts';
 import { RedisSinkBooks, type SinkBooks } from './store/sink-books.ts';
@@ -39,6 +40,8 @@ export interface SinkFlushersOptions {
   heldPoints: number;
   concurrency: number;
   heldBack: () => boolean;
+  /** Whether the sink of that name is still of the deployment. */
+  inUse: (sink: string) => boolean;
   metrics: AggregatorMetrics;
   logger: Logger;
   fail: (error: unknown) => void;
@@ -51,27 +54,27 @@ const MAX_ERROR_LENGTH = 300;
 
 export class SinkFlushers implements Service {
   readonly #sinks: readonly Sink[];
+  readonly #inUse: (sink: string) => boolean;
   readonly #metrics: AggregatorMetrics;
   readonly #logger: Logger;
   readonly #flushers: readonly Flusher[];
   readonly #watches: readonly SinkWatch[];
-  /** Of every sink, for the sealer: a final record goes when all are done with it. */
-  readonly books: readonly SinkBooks[];
 
   constructor(options: SinkFlushersOptions) {
     const { sinks, redis, prefix, incarnation } = options;
     this.#sinks = sinks;
+    this.#inUse = options.inUse;
     this.#metrics = options.metrics;
     this.#logger = options.logger;
-    this.books = sinks.map((sink) => new RedisSinkBooks(redis, prefix, sink.name, incarnation));
-    const watched = sinks.map((sink, i) => {
+    const watched = sinks.map((sink) => {
       const watch: SinkWatch = new SinkWatch({
         name: sink.name,
         nowMs: () => options.time.nowMs(),
         lastError: () => flusher.lastError,
         away: () => flusher.away,
       });
-      const flusher = buildFlusher(options, sink, this.books[i]!, watch);
+      const books = new RedisSinkBooks(redis, prefix, sink.name, incarnation);
+      const flusher = buildFlusher(options, sink, books, watch);
       return { flusher, watch };
     });
     this.#flushers = watched.map(({ flusher }) => flusher);
@@ -103,7 +106,10 @@ export class SinkFlushers implements Service {
   /** How the sinks are, for people. */
   get detail(): string {
     return this.#sinks
-      .map(({ name }, i) => describe(name, this.#flushers[i]!, this.#watches[i]!.refusedPoints))
+      .map(({ name }, i) => {
+        if (!this.#inUse(name)) return `${name}: no longer of the deployment`;
+        return describe(name, this.#flushers[i]!, this.#watches[i]!.refusedPoints);
+      })
       .join('; ');
   }
 
@@ -169,6 +175,7 @@ function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks
     stores: options.stores,
     finals: options.finals,
     books,
+    requests: new RedisFlushRequests(options.redis, options.prefix, sink.name),
     writer,
     held,
     observer: options.observer,
@@ -182,6 +189,7 @@ function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks
     incompleteAfterMs: INCOMPLETE_AFTER_MS,
     owns: (key) => membership.owns(key),
     heldBack: options.heldBack,
+    inUse: () => options.inUse(sink.name),
     events: flusherEvents(options, label, held, watch),
     logger,
     fail: options.fail,

@@ -12,6 +12,12 @@ import {
 const TOPIC = 'Acting:';
 const ACT = [...ACT_FLAGS, ...DEPLOYMENT_FLAGS, ...OUTPUT_FLAGS];
 
+const WAIT_FLAG: FlagSpec = {
+  flag: '--wait <duration>',
+  description: 'how long to wait for the aggregators to have done it; 0s: not at all',
+  default: '15s',
+};
+
 const LETTERS = 'Letters:';
 /** dead/letter-flags.ts reads them. */
 const LETTER_FLAGS: readonly FlagSpec[] = [
@@ -54,6 +60,26 @@ export const ACTING_COMMANDS: readonly CommandSpec[] = [
     topic: TOPIC,
     flags: ACT,
     load: () => import('./commands/consumer-remove.ts'),
+  },
+  {
+    name: 'flush',
+    operands: '<window>',
+    summary: 'bring a window to its sinks again: they are read back, and written where they lack',
+    topic: TOPIC,
+    flags: [{ flag: '--sink <name>', description: 'only to this one; all unless told', many: true }, WAIT_FLAG, ...ACT],
+    load: () => import('./commands/flush.ts'),
+  },
+  {
+    name: 'seal',
+    operands: '<window>',
+    summary: 'seal a window now; before its time, or without a relay, with --force',
+    topic: TOPIC,
+    flags: [
+      { flag: '--force', description: 'also where events would become late by that; the plan says which' },
+      WAIT_FLAG,
+      ...ACT,
+    ],
+    load: () => import('./commands/seal.ts'),
   },
   {
     name: 'dead list',

@@ -31,7 +31,9 @@
  *   weir:{final}:<window>      string   the final record of a sealed window              (store-final.lua)
  *   weir:{final}:windows       zset     windows with a final record, scored by when it was stored (ms)
  *   weir:{final}:stamp         string   changes with every change of the two above
+ *   weir:{final}:asked         hash     window → when somebody asked for its seal            (ask-seal.lua)
  *   weir:{sink:az1}:<window>   hash     a sink's books of a window: intent, confirmed versions, settle state
+ *   weir:{sink:az1}:asked      zset     windows that somebody asked to bring to it again     (ask-flush.lua)
  *   weir:{refused}:letters     stream   what sinks refuse for good                       (add-refused.lua)
  *   weir:{refused}:known       zset     which points and lines these are
  *
@@ -97,6 +99,8 @@ export const finalsKey = (prefix: string): string => `${prefix}:{final}:windows`
 export const finalsStampKey = (prefix: string): string => `${prefix}:{final}:stamp`;
 export const sinkWindowKey = (prefix: string, sink: string, windowStartSec: number): string =>
   `${prefix}:{sink:${sink}}:${windowStartSec}`;
+export const sinkAskedKey = (prefix: string, sink: string): string => `${prefix}:{sink:${sink}}:asked`;
+export const sealAskedKey = (prefix: string): string => `${prefix}:{final}:asked`;
 export const refusedKeys = (prefix: string): { letters: string; known: string } => ({
   letters: `${prefix}:{refused}:letters`,
   known: `${prefix}:{refused}:known`,

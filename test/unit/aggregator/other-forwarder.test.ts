@@ -31,6 +31,7 @@ function build() {
     },
   };
   const keeping = { refused: async (lines: readonly RejectedLine[]) => void refused.push(...lines) };
+  const inUse = { now: true };
   const forwarder = new OtherForwarder({
     sink,
     readers: sources,
@@ -38,6 +39,7 @@ function build() {
     owns: (partition) => owned.has(partition),
     alive: () => ['me'],
     claimIdleMs: 30_000,
+    inUse: () => inUse.now,
     refused: (lines) => keeping.refused(lines),
     clock,
     random: () => 1,
@@ -54,7 +56,7 @@ function build() {
     fail: (error) => bugs.push(error),
   });
   const acked = () => sources.map((source) => source.acked.length);
-  return { clock, sources, sink, forwarder, written, refused, keeping, failures, bugs, counts, owned, acked };
+  return { clock, sources, sink, forwarder, written, refused, keeping, failures, bugs, counts, owned, inUse, acked };
 }
 
 const entryOf = (n: number, ...lines: string[]): StreamEntry => ({
@@ -191,6 +193,17 @@ test('a partition with much to bring does not keep the others waiting', async ()
   await forwarder.runOnce(never);
   expect(written.findIndex((lines) => lines.includes('small v=1 1'))).toBeLessThan(2);
   expect(written.flat()).toHaveLength(9);
+});
+
+test('a sink that is no longer of the deployment gets nothing, and nothing is read for it', async () => {
+  const { sources, forwarder, written, acked, inUse } = build();
+  sources[0]!.append(entryOf(1, 'm v=1 1'));
+  inUse.now = false;
+  await forwarder.runOnce(never);
+  expect([written, acked()]).toEqual([[], [0, 0, 0]]);
+  inUse.now = true;
+  await forwarder.runOnce(never);
+  expect([written, acked()]).toEqual([[['m v=1 1']], [1, 0, 0]]);
 });
 
 test('a bug is no fault of the world', async () => {

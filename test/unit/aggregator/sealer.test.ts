@@ -144,7 +144,8 @@ describe('a seal that was interrupted', () => {
     const sealer = new Sealer({
       stores: it.stores,
       finals: it.finals,
-      books: it.books,
+      books: () => it.books,
+      requests: it.requests,
       observer: it.observer,
       clock: it.clock,
       epoch: () => it.redis.losses,

@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis';
 export interface OtherStreamsOptions {
   redis: Redis;
   prefix: string;
-  /** Names of the sinks, which are those of the groups. */
+  /** Names of the sinks that are looked at, which are those of their groups. */
   sinks: readonly string[];
 }
 
@@ -27,9 +27,9 @@ export class OtherStreams {
     this.#options = options;
   }
 
-  /** Removes what every sink is done with; nothing as long as one of them has no group yet. */
-  async trim(partition: number): Promise<number> {
-    const { redis, prefix, sinks } = this.#options;
+  /** Removes what all of these sinks are done with; nothing as long as one of them has no group yet. */
+  async trim(partition: number, sinks: readonly string[]): Promise<number> {
+    const { redis, prefix } = this.#options;
     const { others, base } = partitionKeys(prefix, partition);
     // The script also clears marks of suspects; there are none of other lines.
     return (await TRIM.run(redis, [others, `${base}other-suspects`], sinks)) as number;

@@ -45,6 +45,8 @@ const END = Script.beside(import.meta.url, 'end-write');
 const FINISH = Script.beside(import.meta.url, 'finish-window');
 const CONFIRMED = 'confirmed:';
 
+const msOf = (field: string | undefined): number | undefined => (field === undefined ? undefined : Number(field));
+
 export class RedisSinkBooks implements SinkBooks {
   readonly #redis: Redis;
   readonly #prefix: string;
@@ -67,7 +69,8 @@ export class RedisSinkBooks implements SinkBooks {
       }
       return {
         confirmed,
-        settledMs: fields.settled === undefined ? undefined : Number(fields.settled),
+        settledMs: msOf(fields.settled),
+        askedMs: msOf(fields.asked),
         checks: Number(fields.checks ?? 0),
         done: fields.done !== undefined,
       };
