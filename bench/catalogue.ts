@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts';
+import { cliScale } from './scenarios/cli-scale.ts';
 import { drain } from './scenarios/drain.ts';
 import { flush } from './scenarios/flush.ts';
 import { growth } from './scenarios/growth.ts';
@@ -11,4 +12,16 @@ import { soak } from './scenarios/soak.ts';
 import { udp } from './scenarios/udp.ts';
 
 /** Everything that `npm run bench` measures, in the order of RESULTS.md. README.md says what each is. */
-export const SCENARIOS: readonly Scenario[] = [http, udp, latency, growth, drain, restart, flush, memory, soak, micro];
+export const SCENARIOS: readonly Scenario[] = [
+  http,
+  udp,
+  latency,
+  growth,
+  drain,
+  restart,
+  flush,
+  memory,
+  soak,
+  micro,
+  cliScale,
+];

@@ -246,7 +246,7 @@ describe('weir lag', () => {
 
 describe('weir pending', () => {
   async function pending(...argv: string[]): Promise<PendingReport> {
-    const { code, out, err } = await weir('pending', '--json', ...argv);
+    const { code, out, err } = await weir('pending', '--json', '--patience', '10s', ...argv);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     return JSON.parse(out) as PendingReport;
   }
@@ -300,6 +300,6 @@ describe('weir pending', () => {
     await read('az1', 1_100);
     await redis.xdel(stream, ids[0]!, ids[1_099]!);
     expect((await pending()).totals).toEqual({ entries: 1_100, events: 2_196, missingEntries: 2 });
-    expect((await weir('pending')).out).toContain('2 pending entries are gone from the stream');
+    expect((await weir('pending', '--patience', '10s')).out).toContain('2 pending entries are gone from the stream');
   });
 });

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { COMMANDS } from '@weir/cli/command-list';
 import { deploymentKey, partitionKeys } from '@weir/common/keys';
 import type { Redis } from 'ioredis';
 import { cleanup } from '../support/cleanup.ts';
@@ -35,21 +36,25 @@ async function append(entries: number, lines = 10, payload = 'x'): Promise<strin
   return ids;
 }
 
-const COMMANDS = ['lag', 'pending', 'ledger'];
+/** Every command that looks at a deployment, with what it needs to be told. */
+const LOOKING = COMMANDS.filter(({ topic }) => topic === 'Looking:')
+  .map(({ name }) => name)
+  .filter((name) => name !== 'check');
+const argvOf = (command: string) => [command, ...(command === 'peek' ? ['0:1-1'] : [])];
 
 describe('what cannot be done is one clear line', () => {
   async function refusal(args: string[], env: Record<string, string> = {}) {
     const startedMs = performance.now();
-    const { code, stdout, stderr } = await runCli(args, env);
-    expect(stdout).toBe('');
-    expect(stderr).toMatch(/^[^\n]+\n$/);
+    const { code, out, err } = await runWeir(args, { env });
+    expect(out).toBe('');
+    expect(err).toMatch(/^[^\n]+\n$/);
     expect(performance.now() - startedMs).toBeLessThan(8_000);
-    return { code, stderr };
+    return { code, stderr: err };
   }
 
-  test.each(COMMANDS)('weir %s: nobody listens', async (command) => {
+  test.each(LOOKING)('weir %s: nobody listens', async (command) => {
     const port = await freePort();
-    expect(await refusal([command, '--redis', `redis://me:hush@127.0.0.1:${port}`])).toEqual({
+    expect(await refusal([...argvOf(command), '--redis', `redis://me:hush@127.0.0.1:${port}`])).toEqual({
       code: 1,
       stderr: `weir ${command}: Redis at 127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}\n`,
     });
@@ -73,29 +78,31 @@ describe('what cannot be done is one clear line', () => {
     });
   });
 
-  test.each(COMMANDS)('weir %s: a wrong password, or none', async (command) => {
+  test.each(LOOKING)('weir %s: a wrong password, or none', async (command) => {
     const locked = await startRedis();
     await locked.client().config('SET', 'requirepass', 'hush');
-    const wrong = await refusal([command, '--redis', `redis://:wrong-one@127.0.0.1:${locked.port}`]);
+    const wrong = await refusal([...argvOf(command), '--redis', `redis://:wrong-one@127.0.0.1:${locked.port}`]);
     expect(wrong.code).toBe(1);
     expect(wrong.stderr).toMatch(`Redis at 127.0.0.1:${locked.port}: `);
     expect(wrong.stderr).toContain('WRONGPASS');
     expect(wrong.stderr).not.toContain('wrong-one');
-    const without = await refusal([command], { WEIR_REDIS: locked.url });
+    const without = await refusal(argvOf(command), { WEIR_REDIS: locked.url });
     expect(without.code).toBe(1);
     expect(without.stderr).toContain('NOAUTH');
   });
 
-  test.each(COMMANDS)(
+  test.each(LOOKING)(
     'weir %s: a prefix under which nothing was ever started, also in an empty Redis',
     async (command) => {
       const line = (prefix: string) => ({
         code: 1,
         stderr: `weir ${command}: no deployment under prefix "${prefix}" in Redis at 127.0.0.1:${server.port}: no relay or aggregator has started there\n`,
       });
-      expect(await refusal([command, '--redis', server.url, '--prefix', 'nothing'])).toEqual(line('nothing'));
+      expect(await refusal([...argvOf(command), '--redis', server.url, '--prefix', 'nothing'])).toEqual(
+        line('nothing'),
+      );
       await redis.flushall();
-      expect(await refusal([command, '--redis', server.url])).toEqual(line('weir'));
+      expect(await refusal([...argvOf(command), '--redis', server.url])).toEqual(line('weir'));
     },
   );
 
@@ -125,6 +132,30 @@ describe('what cannot be done is one clear line', () => {
     const differs = await refusal(['lag', '--redis', server.url, '--partitions', '4']);
     expect(differs.code).toBe(78);
     expect(differs.stderr).toContain('--partitions: got 4, expected 2');
+  });
+});
+
+describe('a monitor', () => {
+  const check = (...argv: string[]) => runWeir(['check', ...argv]);
+
+  test('is told that Redis does not answer, and that there is no deployment', async () => {
+    const port = await freePort();
+    expect(await check('--redis', `redis://me:hush@127.0.0.1:${port}`)).toEqual({
+      code: 2,
+      out: `WEIR CRITICAL - Redis at 127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}\n`,
+      err: '',
+    });
+    const nothing = await check('--redis', server.url, '--prefix', 'nothing', '--json');
+    expect(nothing).toMatchObject({ code: 2, err: '' });
+    expectPublished('check', nothing.out);
+  });
+
+  test('that was told something wrong exits with 3, unknown', async () => {
+    for (const argv of [['--lag-warning', 'soon'], ['--nonsense'], ['--format', 'xml']]) {
+      const { code, out } = await check(...argv, '--redis', server.url);
+      expect({ code, out }).toEqual({ code: 3, out: '' });
+    }
+    expect((await runWeir(['check'], { env: { WEIR_REDIS: 'odd' } })).code).toBe(3);
   });
 });
 
@@ -162,9 +193,9 @@ describe('how it is printed', () => {
   });
 
   test('as the published schema says, also before the first event', async () => {
-    for (const command of COMMANDS) {
-      const { code, out } = await weir(command, '--json');
-      expect(code).toBe(0);
+    for (const command of LOOKING.filter((name) => name !== 'peek')) {
+      const { out, err } = await weir(command, '--json');
+      expect(err).toBe('');
       expectPublished(command, out);
     }
   });

@@ -19,7 +19,7 @@ beforeEach(() => redis.flushall());
 
 const STATE: Unsaid<RelayState> = {
   clockAheadMs: 3,
-  journal: { kind: 'disk', bytes: 1, maxBytes: 2, unconfirmedBytes: 0, oldestMs: null, failing: false },
+  journal: { kind: 'disk', bytes: 1, maxBytes: 2, keepMs: 60, unconfirmedBytes: 0, oldestMs: null, failing: false },
   owedSinceMs: null,
   udp: null,
   recent: { ms: 0, received: 0, rejected: 0, datagrams: 0, datagramsDropped: 0, kernelDrops: 0 },

@@ -1,5 +1,6 @@
 import type { Clock } from '@weir/common/clock';
 import { WeirError } from '@weir/common/errors';
+import type { CommandSpec } from './command-spec.ts';
 import type { Flags } from './flags.ts';
 import type { View } from './view.ts';
 
@@ -33,6 +34,8 @@ export interface Terminal {
 export interface CommandContext extends World {
   /** Of the command: `lag`, `sink add`. */
   readonly name: string;
+  /** All there are. */
+  readonly commands: readonly CommandSpec[];
   readonly flags: Flags;
   readonly operands: readonly string[];
   readonly view: View;

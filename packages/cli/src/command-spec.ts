@@ -19,6 +19,8 @@ export interface FlagSpec {
   readonly bare?: string;
   /** May be repeated; in the environment variable commas separate, in the file it is a list. */
   readonly many?: boolean;
+  /** Never shown. */
+  readonly secret?: boolean;
   /** All there is to choose from, for the completions. */
   readonly values?: readonly string[];
 }
@@ -111,7 +113,12 @@ export const RELAY_FLAGS: readonly FlagSpec[] = [
     many: true,
     default: 'http://127.0.0.1:9600',
   },
-  { flag: '--token <token>', description: 'of a client, where relays ask for one', env: 'WEIR_RELAY_TOKEN' },
+  {
+    flag: '--token <token>',
+    description: 'of a client, where relays ask for one',
+    env: 'WEIR_RELAY_TOKEN',
+    secret: true,
+  },
   { flag: '--patience <duration>', description: 'how long one request is tried at the relays', default: '60s' },
 ];
 
@@ -129,4 +136,10 @@ export function flagName({ flag }: FlagSpec): string {
 
 export function isSwitch({ flag }: FlagSpec): boolean {
   return !/[<[]/.test(flag);
+}
+
+/** Settings: what may come from elsewhere than the command line. One `--config` file may hold those of every command. */
+export function settingFlags(commands: readonly CommandSpec[]): FlagSpec[] {
+  const settings = commands.flatMap(({ flags }) => flags).filter(({ inFile, env }) => inFile || env !== undefined);
+  return [...new Map(settings.map((flag) => [flagName(flag), flag])).values()];
 }

@@ -1,13 +1,14 @@
 #!lua flags=no-writes
 -- Counts one page of a stream without sending its entries. Ends early once it has read so many bytes: an entry may be a
--- thousand times as large as the one before it, so few are read at once until it is known how large they are.
+-- thousand times as large as the one before it, so few are read at once.
 -- KEYS  stream      ARGV  first id (included), last id (included), 1 if the first is counted already, entries at most, bytes
 -- Replies {entries counted, id found first or '', id found last or '', 1 at the end of the stream and else 0}.
-local CHUNK_BYTES, MOST = 128 * 1024, 64
+-- Small entries may be followed by large ones: this many large ones may be read before that is known.
+local MOST, SMALL_BYTES = 4, 64 * 1024
 local from, size, maxBytes = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
 local entries, bytes, before, first, last, step = 0, 0, 0, '', '', 1
 repeat
-  local some = redis.call('XRANGE', KEYS[1], from, ARGV[2], 'COUNT', step)
+  local some, sofar = redis.call('XRANGE', KEYS[1], from, ARGV[2], 'COUNT', step), bytes
   for _, entry in ipairs(some) do
     last = entry[1]
     entries = entries + 1
@@ -20,6 +21,6 @@ repeat
   end
   if #some < step then return {entries - ARGV[3], first, last, 1} end
   from = '(' .. last
-  step = math.max(1, math.min(MOST, math.floor(CHUNK_BYTES * entries / math.max(1, bytes))))
+  step = bytes - sofar <= SMALL_BYTES and MOST or 1
 until entries > size or bytes - before >= maxBytes
 return {entries - ARGV[3], first, last, 0}

@@ -1,5 +1,6 @@
 import type { LagReport } from './lag-report.ts';
 import type { Tone } from './paint.ts';
+import { rateText } from './rate-text.ts';
 import { type Cell, formatTable, orQuestion } from './table.ts';
 import { formatAge } from './time-text.ts';
 import type { View } from './view.ts';
@@ -34,11 +35,6 @@ export function lagTable({ partitions, totals }: LagReport, { paint, wide }: Pic
     lag.owner ?? { text: '-', tone: 'bad' },
   ]);
   return formatTable(header, [...rows, ['total', ...cells(totals), '']], { paint, left: ['trend', 'owner'] });
-}
-
-export function rateText(perSec: number | null): string {
-  if (perSec === null) return '?';
-  return perSec > 0 && perSec < 10 ? perSec.toFixed(1) : String(Math.round(perSec));
 }
 
 function toneOf(trend: LagReport['totals']['trend']): Tone | undefined {

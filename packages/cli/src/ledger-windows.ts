@@ -3,6 +3,7 @@ import { finalKey, finalsKey, type PartitionKeys, partitionKeys } from '@weir/co
 import { redisFault, Script } from '@weir/common/redis';
 import { decodeTotals } from '@weir/common/totals-codec';
 import type { Redis } from 'ioredis';
+import { inBatches } from './in-batches.ts';
 import type { PublishedPart, WindowLook } from './ledger-report.ts';
 
 const WINDOW_LOOK = Script.beside(import.meta.url, 'window-look');
@@ -45,18 +46,18 @@ export async function readWindows(
   }
 }
 
-async function readWindow(
+/** `openIn`: the partitions that hold a log of it. */
+export async function readWindow(
   redis: Redis,
   prefix: string,
   startSec: number,
   openIn: readonly PartitionKeys[],
 ): Promise<WindowLook> {
-  const parts: PublishedPart[] = [];
-  for (const keys of openIn) {
-    const reply = await WINDOW_LOOK.run(redis, [keys.windows, keys.totals(startSec)], [startSec]);
-    const [meta, totals] = reply as [Buffer | null, Buffer | null];
-    if (meta !== null) parts.push(partOf(meta.toString(), totals));
-  }
+  const looks = await inBatches(openIn, (keys) => {
+    const reply = WINDOW_LOOK.run(redis, [keys.windows, keys.totals(startSec)], [startSec]);
+    return reply as Promise<[Buffer | null, Buffer | null]>;
+  });
+  const parts = looks.flatMap(([meta, totals]) => (meta === null ? [] : [partOf(meta.toString(), totals)]));
   // After the partitions: a window whose state is freed has its final record by then.
   const record = await redis.getBuffer(finalKey(prefix, startSec));
   return { startSec, final: record ? decodeFinal(record) : undefined, parts };

@@ -1,6 +1,8 @@
-import { CONSUMER_GROUP, type PartitionKeys } from '@weir/common/keys';
+import { CONSUMER_GROUP, type PartitionKeys, partitionKeys } from '@weir/common/keys';
 import { Script } from '@weir/common/redis';
 import type { Redis } from 'ioredis';
+import { isAfter } from './entry-id.ts';
+import { inBatches, partitionNumbers } from './in-batches.ts';
 import { type Budget, PageSize, STEP_BYTES } from './page-size.ts';
 
 /**
@@ -39,6 +41,17 @@ const waitingScript = Script.beside(import.meta.url, 'waiting-lines');
 const TRIES = 5;
 export const PENDING_PAGE = 1_000;
 
+/** Of every partition, two at a time: while one reads, the other's answer is dealt with. */
+export async function readAllBooks(
+  redis: Redis,
+  prefix: string,
+  partitions: number,
+  budget: Budget,
+): Promise<PartitionBooks[]> {
+  const read = (partition: number) => readBooks(redis, partitionKeys(prefix, partition), budget);
+  return inBatches(partitionNumbers(partitions), read, 2);
+}
+
 export async function readBooks(redis: Redis, keys: PartitionKeys, budget: Budget): Promise<PartitionBooks> {
   let gone: ReadonlySet<string> = new Set();
   for (let tries = 1; ; tries++) {
@@ -64,10 +77,10 @@ async function lookAtBooks(redis: Redis, keys: PartitionKeys, budget: Budget): P
     page = await lookPage(redis, keys, `(${page.pending.at(-1)}`);
     if (foldedEntries(page) !== foldedEntries(look)) return undefined;
     // Delivered since the first page, they are among the undelivered ones of the look already.
-    pending.push(...page.pending.filter((id) => look.firstUndelivered === '' || isBefore(id, look.firstUndelivered)));
+    pending.push(...page.pending.filter((id) => look.firstUndelivered === '' || isAfter(look.firstUndelivered, id)));
   }
   // The same where nothing was undelivered: what came since is none of this look's.
-  return { ...look, pending: pending.filter((id) => !isBefore(look.last, id)) };
+  return { ...look, pending: pending.filter((id) => !isAfter(id, look.last)) };
 }
 
 async function lookPage(redis: Redis, { stream, counters }: PartitionKeys, after: string): Promise<Look> {
@@ -134,11 +147,4 @@ async function readWaiting(
   }
   const explained = [...gone].every((id) => known.has(id));
   return { waiting: explained ? { entries, lines, missingEntries: gone.size } : undefined, gone };
-}
-
-/** By Redis's order of entry ids, `ms-seq`, each up to 64 bits. */
-function isBefore(id: string, other: string): boolean {
-  const [ms, seq] = id.split('-').map(BigInt) as [bigint, bigint];
-  const [otherMs, otherSeq] = other.split('-').map(BigInt) as [bigint, bigint];
-  return ms < otherMs || (ms === otherMs && seq < otherSeq);
 }

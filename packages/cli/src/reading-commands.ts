@@ -2,14 +2,36 @@ import { type CommandSpec, DEPLOYMENT_FLAGS, type FlagSpec, OUTPUT_FLAGS, WATCH_
 
 /** The commands that only look. */
 const TOPIC = 'Looking:';
+const SET_UP = 'Setting up:';
 const LOOK = [...DEPLOYMENT_FLAGS, ...OUTPUT_FLAGS, WATCH_FLAG];
+const LATE_AFTER: FlagSpec = {
+  flag: '--late-after <duration>',
+  description: 'behind for longer than this is late',
+  inFile: true,
+  default: '10s',
+};
 const PATIENCE: FlagSpec = {
   flag: '--patience <duration>',
   description: 'how long to read what can only be counted; what is not known by then is a ?',
-  default: '400ms',
+  default: '300ms',
 };
 
+/** Where it is for two things. */
+const SHORT_PATIENCE: FlagSpec = { ...PATIENCE, default: '200ms' };
+
+function limit(name: string, value: string, description: string, fixed?: string): FlagSpec {
+  const what = `${name.endsWith('-critical') ? 'critical' : 'warning'} above this: ${description}`;
+  return { flag: `--${name} <${value}>`, description: what, inFile: true, ...(fixed ? { default: fixed } : {}) };
+}
+
 export const READING_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'status',
+    summary: 'whether the numbers are late or wrong, why, and what mends it; then how every part is',
+    topic: TOPIC,
+    flags: [LATE_AFTER, SHORT_PATIENCE, ...LOOK],
+    load: () => import('./commands/status.ts'),
+  },
   {
     name: 'lag',
     summary: 'how far the aggregators are behind, per partition: in entries, events and seconds',
@@ -18,7 +40,7 @@ export const READING_COMMANDS: readonly CommandSpec[] = [
       {
         flag: '--interval <duration>',
         description: 'between the two looks that rates are made of; 0s: no rates',
-        default: '400ms',
+        default: '300ms',
       },
       PATIENCE,
       ...LOOK,
@@ -47,5 +69,96 @@ export const READING_COMMANDS: readonly CommandSpec[] = [
       ...LOOK,
     ],
     load: () => import('./commands/ledger.ts'),
+  },
+  {
+    name: 'consumers',
+    summary: 'who reads the partitions, who is dead and holds entries, and which names are left over',
+    topic: TOPIC,
+    flags: LOOK,
+    load: () => import('./commands/consumers.ts'),
+  },
+  {
+    name: 'windows',
+    operands: '[window]',
+    summary: 'windows: due, sealed, waited for, and how far each sink is; of one window also its groups',
+    topic: TOPIC,
+    flags: [
+      { flag: '--sink <name>', description: 'only this sink' },
+      { flag: '--unflushed', description: 'only windows that a sink does not have as they are now' },
+      { flag: '--windows <n>', description: 'how many windows to show, the newest first', default: '20' },
+      { flag: '--groups <n>', description: 'how many groups of each to show, the largest first; of one window 20' },
+      ...LOOK,
+    ],
+    load: () => import('./commands/windows.ts'),
+  },
+  {
+    name: 'peek',
+    operands: '<entry>',
+    summary: 'one stream entry (partition:id): where it comes from, who holds it, its lines',
+    topic: TOPIC,
+    flags: [
+      { flag: '--lines <n>', description: 'how many of its lines to show', default: '50' },
+      ...DEPLOYMENT_FLAGS,
+      ...OUTPUT_FLAGS,
+    ],
+    load: () => import('./commands/peek.ts'),
+  },
+  {
+    name: 'check',
+    summary: 'one state for a monitor; exit 0 ok, 1 warning, 2 critical, 3 unknown',
+    topic: TOPIC,
+    flags: [
+      limit('lag-warning', 'duration', 'age of the oldest entry that is not folded', '30s'),
+      limit('lag-critical', 'duration', 'the same', '2m'),
+      limit('pending-warning', 'n', 'entries handed out and not folded'),
+      limit('pending-critical', 'n', 'the same'),
+      limit('unflushed-warning', 'n', 'windows of a sink that wait for it', '10'),
+      limit('unflushed-critical', 'n', 'the same', '60'),
+      limit('memory-warning', 'percent', 'of maxmemory used', '80'),
+      limit('memory-critical', 'percent', 'the same', '95'),
+      {
+        flag: '--format <format>',
+        description: 'nagios, json or prometheus',
+        default: 'nagios',
+        values: ['nagios', 'json', 'prometheus'],
+      },
+      { flag: '--json', description: 'the same as --format json' },
+      LATE_AFTER,
+      SHORT_PATIENCE,
+      ...DEPLOYMENT_FLAGS,
+    ],
+    exitOnFault: 3,
+    load: () => import('./commands/check.ts'),
+  },
+  {
+    name: 'doctor',
+    summary:
+      'whether Redis, clocks, buffers, sinks and settings are as they should be, with the remedy (exit 1 if not)',
+    topic: TOPIC,
+    flags: [
+      {
+        flag: '--sink <url>',
+        description: 'ask this InfluxDB for its version, from here',
+        env: 'WEIR_SINKS',
+        many: true,
+      },
+      ...LOOK,
+    ],
+    load: () => import('./commands/doctor.ts'),
+  },
+  {
+    name: 'config show',
+    summary: 'the settings of this command as they would be used, secrets masked',
+    topic: SET_UP,
+    flags: [],
+    load: () => import('./commands/config-show.ts'),
+  },
+  {
+    name: 'completion',
+    operands: '<shell>',
+    summary: 'completions for bash, zsh or fish: source <(weir completion bash)',
+    topic: SET_UP,
+    flags: [],
+    load: () => import('./commands/completion.ts'),
   },
 ];

@@ -2,7 +2,7 @@ import { EXIT, SettingsError, WeirError } from '@weir/common/errors';
 import { faultLine, UsageError, type World } from './command-context.ts';
 import type { Chosen } from './command-line.ts';
 import { COMMANDS } from './command-list.ts';
-import { CONFIG_FLAG, type FlagSpec, flagName } from './command-spec.ts';
+import { CONFIG_FLAG, flagName, settingFlags } from './command-spec.ts';
 import { Flags } from './flags.ts';
 import { viewOf } from './view.ts';
 
@@ -16,7 +16,7 @@ export async function runCommand({ spec, given, operands }: Chosen, world: World
     const flags = new Flags(specs, { given, env, file, fileName: fileName ?? '' });
     const view = viewOf(specs, flags, world);
     const { run } = await spec.load();
-    return await run({ ...world, name: spec.name, flags, operands, view });
+    return await run({ ...world, name: spec.name, commands: COMMANDS, flags, operands, view });
   } catch (error) {
     if (!(error instanceof WeirError)) throw error;
     world.err(faultLine(spec.name, error));
@@ -29,14 +29,8 @@ function exitCodeOf(error: WeirError): number {
   return error instanceof SettingsError ? EXIT.config : EXIT.failed;
 }
 
-/** One file may serve every command: it may hold the settings of all of them, and nothing else. */
-export function fileFlags(): ReadonlyMap<string, FlagSpec> {
-  const flags = COMMANDS.flatMap(({ flags }) => flags).filter(({ inFile }) => inFile);
-  return new Map(flags.map((flag) => [flagName(flag), flag]));
-}
-
 async function readConfig(path: string, { readFile }: World): Promise<ReadonlyMap<string, readonly string[]>> {
   const { readSettingsFile } = await import('@weir/common/settings-file');
-  const expected = [...fileFlags()].map(([name, { description }]): [string, string] => [name, description]);
-  return readSettingsFile(path, readFile, new Map(expected));
+  const keys = settingFlags(COMMANDS).filter(({ inFile }) => inFile);
+  return readSettingsFile(path, readFile, new Map(keys.map((flag) => [flagName(flag), flag.description])));
 }

@@ -40,3 +40,15 @@ export function formatAge(ms: number): string {
   const hours = Math.floor(minutes / 60);
   return `${Math.floor(hours / 24)}d${two(hours % 24)}h`;
 }
+
+/** `512 B`, `1.5 KiB`, `34 MiB`. */
+export function formatBytes(bytes: number): string {
+  let [value, unit] = [bytes, 0];
+  while (value >= 1_024 && unit < UNITS.length - 1) {
+    value /= 1_024;
+    unit++;
+  }
+  return `${unit === 0 || value >= 10 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

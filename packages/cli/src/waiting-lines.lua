@@ -4,10 +4,11 @@
 --                         bytes, 'page', first id, last id, 1 if the first is counted already, entries at most
 --                                                                a page of the entries between, both included
 -- Ends early once it has read so many bytes: an entry may be a thousand times as large as the one before it, so few are
--- read at once until it is known how large they are.
+-- read at once.
 -- Replies {entries counted, lines, id found first or '', id found last or '', 1 at the end of what was asked for and else
 -- 0, ids named that are gone …}. Of the ids named it has dealt with as many as it has counted and missed.
-local CHUNK_BYTES, MOST = 128 * 1024, 64
+-- Small entries may be followed by large ones: this many large ones may be read before that is known.
+local MOST, SMALL_BYTES = 4, 64 * 1024
 local stream, maxBytes = KEYS[1], tonumber(ARGV[1])
 local reply, bytes = {0, 0, '', '', 0}, 0
 
@@ -30,18 +31,28 @@ local function add(entry)
 end
 
 if ARGV[2] == 'ids' then
-  for i = 3, #ARGV do
-    if bytes >= maxBytes then return reply end
-    local entry = redis.call('XRANGE', stream, ARGV[i], ARGV[i])[1]
-    if entry then add(entry) else reply[#reply + 1] = ARGV[i] end
+  local at, step = 3, 1
+  while at <= #ARGV and bytes < maxBytes do
+    local last, sofar = math.min(#ARGV, at + step - 1), bytes
+    -- Ids that are asked for together mostly stand together in the stream: one look finds them all.
+    local found = {}
+    for _, entry in ipairs(redis.call('XRANGE', stream, ARGV[at], ARGV[last], 'COUNT', last - at + 1)) do
+      found[entry[1]] = entry
+    end
+    for i = at, last do
+      local entry = found[ARGV[i]] or redis.call('XRANGE', stream, ARGV[i], ARGV[i])[1]
+      if entry then add(entry) else reply[#reply + 1] = ARGV[i] end
+    end
+    at = last + 1
+    step = bytes - sofar <= SMALL_BYTES and MOST or 1
   end
-  reply[5] = 1
+  reply[5] = at > #ARGV and 1 or 0
   return reply
 end
 
 local from, counted, size, seen, before, step = ARGV[3], ARGV[5] == '1', tonumber(ARGV[6]), 0, 0, 1
 repeat
-  local some = redis.call('XRANGE', stream, from, ARGV[4], 'COUNT', step)
+  local some, sofar = redis.call('XRANGE', stream, from, ARGV[4], 'COUNT', step), bytes
   for _, entry in ipairs(some) do
     seen = seen + 1
     reply[4] = entry[1]
@@ -59,6 +70,6 @@ repeat
     return reply
   end
   from = '(' .. reply[4]
-  step = math.max(1, math.min(MOST, math.floor(CHUNK_BYTES * seen / math.max(1, bytes))))
+  step = bytes - sofar <= SMALL_BYTES and MOST or 1
 until seen > size or bytes - before >= maxBytes
 return reply

@@ -24,6 +24,8 @@ const relayState = z.object({
     kind: z.enum(['disk', 'memory']),
     bytes: count,
     maxBytes: count,
+    /** For how long confirmed batches are kept. */
+    keepMs: count,
     /** Not confirmed by Redis. */
     unconfirmedBytes: count,
     /** When the oldest line in it was received; null: empty, or in memory. */

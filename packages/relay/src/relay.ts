@@ -265,6 +265,7 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
       kind: settings.journal === 'disk' ? 'disk' : 'memory',
       bytes: journal.bytes,
       maxBytes: settings.journal === 'disk' ? settings.journalBytes : settings.journalMemoryBytes,
+      keepMs: settings.journalAgeMs,
       unconfirmedBytes: journal.unconfirmedBytes,
       oldestMs: diskJournal?.oldestMs ?? null,
       failing: diskJournal?.failing ?? false,

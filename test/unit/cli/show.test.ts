@@ -12,6 +12,7 @@ async function shown(looks: (Shown | WeirError)[], view: Partial<View> = {}, isT
   let [out, err] = ['', ''];
   const context: CommandContext = {
     name: 'lag',
+    commands: [],
     flags: new Flags([], { given: new Map(), env: {}, file: new Map(), fileName: '' }),
     operands: [],
     view: { ...PLAIN_VIEW, ...view },

@@ -5,6 +5,7 @@ import { AGGREGATOR_SETTINGS } from '@weir/aggregator/settings';
 import { COMMANDS } from '@weir/cli/command-list';
 import { CONFIG_FLAG, flagName } from '@weir/cli/command-spec';
 import { publishedSchemas } from '@weir/cli/published-schemas';
+import { FINDING_CODES } from '@weir/cli/verdict-codes';
 import { HttpServer } from '@weir/common/http';
 import { HTTP_REFUSALS } from '@weir/common/http-limits';
 import { REJECT_REASONS } from '@weir/common/line-reasons';
@@ -98,6 +99,7 @@ describe('cli.md', () => {
     const own = section(cli, `## weir ${spec.name}`);
     expect(own).not.toBe('');
     const missing = spec.flags
+      .filter(({ inFile, env }) => !inFile && env === undefined)
       .map((flag) => `--${flagName(flag)}`)
       .filter((flag) => !(own + everywhere).includes(flag));
     expect(missing).toEqual([]);
@@ -108,6 +110,10 @@ describe('cli.md', () => {
     const files = new Map(published.map(([path, text]) => [posix.basename(path), text]));
     expect(files).toEqual(await publishedSchemas());
   });
+});
+
+test.each(FINDING_CODES)('the runbook has an entry for what weir status may say: %s', (code) => {
+  expect(section(doc('docs/runbook.md'), `## ${code}`)).toMatch(/\n\n.{20}/);
 });
 
 describe('operations.md', () => {

@@ -4,7 +4,15 @@ import { RelayCounts } from '@weir/relay/relay-metrics';
 import { RelayStates } from '@weir/relay/relay-state';
 
 const counts = new RelayCounts({ observe: () => undefined }).totals;
-const journal = { kind: 'disk', bytes: 5, maxBytes: 9, unconfirmedBytes: 1, oldestMs: 3, failing: false } as const;
+const journal = {
+  kind: 'disk',
+  bytes: 5,
+  maxBytes: 9,
+  keepMs: 60,
+  unconfirmedBytes: 1,
+  oldestMs: 3,
+  failing: false,
+} as const;
 
 function states() {
   const world = { redisMs: 1_000, totals: counts as RelayTotals, owedSinceMs: Number.POSITIVE_INFINITY };

@@ -1,5 +1,5 @@
 import { WeirError } from '@weir/common/errors';
-import { partitionKeys, relayCountsKey } from '@weir/common/keys';
+import { relayCountsKey } from '@weir/common/keys';
 import { parseRelayCounts } from '@weir/common/relay-counts';
 import { integer } from '@weir/common/setting-values';
 import type { CommandContext } from '../command-context.ts';
@@ -16,7 +16,7 @@ import {
 import { ledgerTables } from '../ledger-table.ts';
 import { readWindows } from '../ledger-windows.ts';
 import { Budget } from '../page-size.ts';
-import { readBooks } from '../partition-books.ts';
+import { readAllBooks } from '../partition-books.ts';
 import { show } from '../show.ts';
 import { readHash } from './lag.ts';
 
@@ -31,11 +31,7 @@ export async function run(context: CommandContext): Promise<number> {
   return withDeployment(context, ({ redis, prefix, partitions }) =>
     show(context, async () => {
       const budget = new Budget(BUDGET_MS, () => performance.now());
-      const books = [];
-      // One partition after the other: an operator looking must not be a load.
-      for (let partition = 0; partition < partitions; partition++) {
-        books.push(await readBooks(redis, partitionKeys(prefix, partition), budget));
-      }
+      const books = await readAllBooks(redis, prefix, partitions, budget);
       const { windows, open, final } = await readWindows(redis, prefix, partitions, shown);
       const counts = Object.entries(await readHash(redis, relayCountsKey(prefix)));
       const ledgers = books.map((of, partition) => partitionLedger(partition, of));
