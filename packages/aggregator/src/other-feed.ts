@@ -4,7 +4,8 @@ import type { GroupReader, ReadEntry } from './group-reader.ts';
 
 /**
  * The entries of one partition for one sink, in their order across owners: a process that comes to own the partition first
- * takes over what dead consumers left pending, and reads new entries only once nobody else has older ones in hand. After a
+ * takes over what dead consumers left pending, and reads new entries only once nobody else has older ones in hand, or may
+ * still believe that the partition is his: a living owner learns of the others with each heartbeat. After a
  * start or a fault it first reads its own pending ones again, also where the partition is no longer its own. Nothing waits
  * in Redis for entries, so that no connection per sink is needed: a partition where there are none is asked less often.
  */
@@ -13,6 +14,8 @@ export interface OtherFeedOptions {
   consumer: string;
   alive: () => readonly string[];
   claimIdleMs: number;
+  /** Within so long every living process has heard who lives, or reads no more. */
+  handoverMs: number;
   clock: Clock;
 }
 
@@ -32,6 +35,7 @@ export class OtherFeed {
   #ownPending = true;
   /** Nobody else has entries in hand, as of when this partition became ours. */
   #settled = false;
+  #ownedSinceMs: number | undefined;
   #claimAtMs = Number.NEGATIVE_INFINITY;
   /** Deleted from the stream while they were pending for somebody else. */
   #gone: ReadEntry[] = [];
@@ -46,7 +50,7 @@ export class OtherFeed {
   /** The next entries, about so many bytes of them; not to be called again before they are acked. Rejects with a RedisFault. */
   async read(owned: boolean, bytes: number): Promise<ReadEntry[]> {
     const { reader } = this.#options;
-    if (!owned) this.#settled = false;
+    this.#own(owned);
     if (!owned && !this.#ownPending) return [];
     await this.#ensureGroup();
     const count = Math.max(1, Math.min(MAX_ENTRIES, Math.floor(bytes / this.#entryBytes)));
@@ -58,6 +62,15 @@ export class OtherFeed {
       this.#ownPending = false;
     }
     return owned && this.#settled ? this.#readNew(count) : [];
+  }
+
+  #own(owned: boolean): void {
+    if (owned) {
+      this.#ownedSinceMs ??= this.#options.clock.monotonicMs();
+    } else {
+      this.#ownedSinceMs = undefined;
+      this.#settled = false;
+    }
   }
 
   async #readNew(count: number): Promise<ReadEntry[]> {
@@ -95,10 +108,12 @@ export class OtherFeed {
 
   /** Makes this consumer's what the dead left, and what the living have had for too long. */
   async #claim(): Promise<void> {
-    const { reader, consumer, alive, claimIdleMs, clock } = this.#options;
+    const { reader, consumer, alive, claimIdleMs, handoverMs, clock } = this.#options;
     if (this.#settled && clock.monotonicMs() < this.#claimAtMs) return;
     this.#claimAtMs = clock.monotonicMs() + CLAIM_EVERY_MS;
     const living = new Set(alive());
+    const alone = living.size === 0 || (living.size === 1 && living.has(consumer));
+    const handedOver = alone || clock.monotonicMs() - (this.#ownedSinceMs ?? 0) >= handoverMs;
     let inOtherHands = 0;
     for (const [name, entries] of await reader.pendingByConsumer()) {
       if (name === consumer) continue;
@@ -110,7 +125,7 @@ export class OtherFeed {
       for (let left = entries; left > 0; left -= CLAIM_PAGE) this.#note(await reader.claimFrom(name, CLAIM_PAGE));
     }
     if (inOtherHands > 0) inOtherHands -= await this.#claimIdle(claimIdleMs);
-    if (inOtherHands <= 0) this.#settled = true;
+    if (inOtherHands <= 0 && handedOver) this.#settled = true;
   }
 
   async #claimIdle(idleMs: number): Promise<number> {

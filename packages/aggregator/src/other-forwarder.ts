@@ -28,6 +28,8 @@ export interface OtherForwarderOptions {
   claimIdleMs: number;
   /** False once the sink is no longer of the deployment: then nothing is read for it, and its groups may go. */
   inUse: () => boolean;
+  /** See other-feed.ts. */
+  handoverMs: number;
   /** Keeps what the sink refused for good. */
   refused: (lines: readonly RejectedLine[]) => Promise<void>;
   clock: Clock;
@@ -70,8 +72,8 @@ export class OtherForwarder implements Service {
 
   constructor(options: OtherForwarderOptions) {
     this.#options = options;
-    const { readers, consumer, alive, claimIdleMs, clock } = options;
-    this.#feeds = readers.map((reader) => new OtherFeed({ reader, consumer, alive, claimIdleMs, clock }));
+    const { readers, consumer, alive, claimIdleMs, handoverMs, clock } = options;
+    this.#feeds = readers.map((reader) => new OtherFeed({ reader, consumer, alive, claimIdleMs, handoverMs, clock }));
     this.#loop = new Loop({
       clock,
       intervalMs: POLL_MS,

@@ -7,7 +7,7 @@ import { type Service, ServiceGroup } from '@weir/common/service';
 import type { Redis } from 'ioredis';
 import type { AggregatorMetrics } from './aggregator-metrics.ts';
 import { RedisGroupReader } from './group-reader.ts';
-import type { Membership } from './membership.ts';
+import { MEMBERSHIP_TIMES, type Membership } from './membership.ts';
 import { OtherForwarder } from './other-forwarder.ts';
 import type { RejectedLine, Sink } from './sinks/sink.ts';
 import { OtherStreams } from './store/other-streams.ts';
@@ -80,10 +80,12 @@ export class OtherLines implements Service {
         return new RedisGroupReader({ commands: redis, stream, group: sink.name, consumer: id });
       }),
       consumer: id,
-      owns: (partition) => membership.owns(partition),
+      // Who has not been heard of for as long as makes him dead to the others reads no more.
+      owns: (partition) => membership.present && membership.owns(partition),
       alive: () => membership.ids,
       claimIdleMs,
       inUse: () => deploymentSinks().includes(sink.name),
+      handoverMs: MEMBERSHIP_TIMES.deadAfterMs,
       refused: (lines) => this.#refused(sink.name, lines),
       clock,
       random: Math.random,

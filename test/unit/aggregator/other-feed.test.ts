@@ -5,9 +5,10 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeEntrySource } from '../../support/fake-entry-source.ts';
 
 const CLAIM_IDLE_MS = 30_000;
+const HANDOVER_MS = 5_000;
 const MANY = 1e9;
 
-function build({ alive = ['me', 'you'] } = {}) {
+function build({ alive = ['me'] } = {}) {
   const source = new FakeEntrySource({ pending: new Set() }, 'me');
   const clock = new FakeClock();
   const feed = new OtherFeed({
@@ -15,6 +16,7 @@ function build({ alive = ['me', 'you'] } = {}) {
     consumer: 'me',
     alive: () => alive,
     claimIdleMs: CLAIM_IDLE_MS,
+    handoverMs: HANDOVER_MS,
     clock,
   });
   const read = async (owned = true, bytes = MANY) => (await feed.read(owned, bytes)).map(({ id }) => id);
@@ -57,21 +59,35 @@ test('what the dead left pending is taken over before anything new is read', asy
 });
 
 test('nothing new is read while a living consumer has older entries in hand', async () => {
-  const { source, read } = build();
+  const { source, read, clock } = build({ alive: ['me', 'you'] });
   source.deliverTo('you', entryOf(1));
   source.append(entryOf(2));
+  expect(await read()).toEqual([]);
+  await clock.advance(HANDOVER_MS);
   expect(await read()).toEqual([]);
   expect(source.calls).not.toContain('readNew');
   await source.ack(['1-0']);
   expect(await read()).toEqual(['2-0']);
 });
 
+test('who comes to own a partition waits until nobody else can believe that it is his', async () => {
+  const { source, read, clock } = build({ alive: ['me', 'you'] });
+  source.append(entryOf(1));
+  expect(await read()).toEqual([]);
+  await clock.advance(HANDOVER_MS - 1);
+  expect(await read()).toEqual([]);
+  expect(source.calls).not.toContain('readNew');
+  await clock.advance(1);
+  expect(await read()).toEqual(['1-0']);
+});
+
 test('what a living consumer had in hand for too long is taken over', async () => {
-  const { source, feed, read } = build();
+  const { source, feed, read, clock } = build({ alive: ['me', 'you'] });
   source.deliverTo('you', entryOf(1), { idleMs: CLAIM_IDLE_MS });
   source.append(entryOf(2));
   expect(await read()).toEqual(['1-0']);
   await feed.ack(['1-0']);
+  await clock.advance(HANDOVER_MS);
   expect(await read()).toEqual(['2-0']);
 });
 
@@ -85,8 +101,12 @@ test('an owner looks every second for what others left, and not with every read'
 });
 
 test('who comes back as an owner looks again', async () => {
-  const { source, read } = build();
+  const { source, read, clock } = build({ alive: ['me', 'you'] });
+  await clock.advance(HANDOVER_MS);
   await read();
+  await clock.advance(HANDOVER_MS);
+  await read();
+  expect(source.calls).toContain('readNew');
   await read(false);
   source.deliverTo('you', entryOf(1));
   source.append(entryOf(2));

@@ -40,6 +40,7 @@ function build() {
     alive: () => ['me'],
     claimIdleMs: 30_000,
     inUse: () => inUse.now,
+    handoverMs: 5_000,
     refused: (lines) => keeping.refused(lines),
     clock,
     random: () => 1,
