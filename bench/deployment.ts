@@ -18,7 +18,6 @@ import { sum } from './measure/statistics.ts';
  */
 export interface DeploymentOptions {
   partitions?: number;
-  relays?: number;
   /** Started at once; more may follow. */
   aggregators?: number;
   influxds?: number;
@@ -36,12 +35,12 @@ const STANDS_STILL_MS = 60_000;
 const WRITTEN_WITHIN_MS = 60_000;
 
 export async function startDeployment(options: DeploymentOptions = {}): Promise<Deployment> {
-  const { partitions = 8, relays = 1, aggregators = 1, influxds = 0 } = options;
+  const { partitions = 8, aggregators = 1, influxds = 0 } = options;
   const redis = await startRedis({ appendonly: true });
   const databases = await Promise.all(Array.from({ length: influxds }, () => startInfluxd()));
   await Promise.all(databases.map((influxd) => influxd.createDatabase(DATABASE)));
   const deployment = new Deployment(redis, databases, partitions, await tempDir('totals'), options);
-  for (let i = 1; i <= relays; i++) await deployment.startRelay(`relay-${i}`);
+  await deployment.startRelay('relay-1');
   for (let i = 1; i <= aggregators; i++) await deployment.startAggregator(`aggregator-${i}`);
   return deployment;
 }
@@ -140,11 +139,16 @@ export class Deployment {
   /** Until everything that the relays accepted is counted, however much that is; answers it. For what may be lost before. */
   async untilQuiet(): Promise<number> {
     let last = -1;
+    let movedMs = performance.now();
     for (;;) {
       const accepted = await Promise.all(this.relays.map((relay) => acceptedBy(relay)));
       const counted = await this.counted();
       if (counted === sum(accepted) && counted === last) return counted;
+      if (counted !== last) movedMs = performance.now();
       last = counted;
+      if (performance.now() - movedMs > STANDS_STILL_MS) {
+        throw new Error(`${counted} events are counted, of ${sum(accepted)} accepted, and no more come`);
+      }
       await sleep(QUIET_FOR_MS);
     }
   }

@@ -37,8 +37,10 @@ if (asked.kind === 'list') {
   process.exit(0);
 }
 
+let stopping = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
+    stopping = true;
     say(`${signal}: taking everything down`);
     void disposeAll().finally(() => process.exit(130));
   });
@@ -46,14 +48,18 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 let failed = 0;
 for (const { scenario, sizes } of asked.chosen) {
+  if (stopping) break;
   try {
     await measure(scenario, sizes);
   } catch (error) {
     failed++;
+    // What breaks while everything is being taken down breaks because of that.
+    if (stopping) continue;
     say(`${scenario.name} failed: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
-process.exit(failed === 0 ? 0 : 1);
+// The signal's own way out comes when everything is down.
+if (!stopping) process.exit(failed === 0 ? 0 : 1);
 
 async function measure(scenario: Scenario, sizes: Sizes): Promise<void> {
   const { name, what } = scenario;
@@ -78,14 +84,13 @@ async function measure(scenario: Scenario, sizes: Sizes): Promise<void> {
   };
   process.stdout.write(`\n${renderResult(result)}\n`);
   const missed = outcome.measures.filter((measure) => targetMet(measure) === false);
-  say(`${name}: ${missed.length === 0 ? 'every target met' : `targets not met: ${missed.length}`}`);
-  if (isSmaller(sizes, scenario.sizes)) say(`${name}: smaller than the default, so not written down`);
-  else
-    await keepResult(
-      join(PROJECT_DIR, 'bench'),
-      result,
-      SCENARIOS.map((one) => one.name),
-    );
+  say(`${name}: ${missed.length === 0 ? 'no target missed' : `targets not met: ${missed.length}`}`);
+  if (isSmaller(sizes, scenario.sizes)) {
+    say(`${name}: smaller than the default, so not written down`);
+    return;
+  }
+  const order = SCENARIOS.map((one) => one.name);
+  await keepResult(join(PROJECT_DIR, 'bench'), result, order);
 }
 
 function say(line: string): void {

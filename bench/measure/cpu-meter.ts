@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { machineTicks, processTicks, TICKS_PER_SECOND } from './proc-stat.ts';
+import { sum } from './statistics.ts';
 
 /**
  * What a stretch of time cost, by kind of process, the load generator in this process among them, and how much of the
@@ -20,6 +21,7 @@ export function startCpuMeter(processes: Processes): () => CpuSpent {
   const startedMs = performance.now();
   const before = cpuOf(processes);
   const ownBefore = process.cpuUsage();
+  const familyBefore = familySeconds();
   const machineBefore = machineTicks(readFileSync('/proc/stat', 'latin1'));
   return () => {
     const seconds = (performance.now() - startedMs) / 1000;
@@ -28,7 +30,7 @@ export function startCpuMeter(processes: Processes): () => CpuSpent {
     const after = cpuOf(processes);
     const machine = machineTicks(readFileSync('/proc/stat', 'latin1'));
     const cpu = new Map([...after].map(([kind, total]) => [kind, total - (before.get(kind) ?? 0)]));
-    const ours = generatorCpu + [...cpu.values()].reduce((sum, spent) => sum + spent, 0);
+    const ours = familySeconds() - familyBefore + sum([...cpu.values()]);
     const busy = (machine.busy - machineBefore.busy) / TICKS_PER_SECOND;
     const all = (machine.all - machineBefore.all) / TICKS_PER_SECOND;
     return { seconds, cpu, generatorCpu, othersShare: all > 0 ? Math.max(0, busy - ours) / all : 0 };
@@ -49,6 +51,11 @@ export function startMachineMeter(): () => number {
     const after = look();
     return after.all > before.all ? Math.max(0, after.others - before.others) / (after.all - before.all) : 0;
   };
+}
+
+/** Of this process and of the children that have ended: a sender of datagrams is one that comes and goes. */
+function familySeconds(): number {
+  return processTicks(readFileSync('/proc/self/stat', 'latin1')) / TICKS_PER_SECOND;
 }
 
 function cpuOf(processes: Processes): Map<string, number> {

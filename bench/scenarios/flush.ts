@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DATABASE, type Deployment, startDeployment } from '../deployment.ts';
+import { type Deployment, startDeployment } from '../deployment.ts';
 import { CONNECTIONS } from '../load/base-load.ts';
 import { EventPool, weirLine } from '../load/event-pool.ts';
 import { type ExpectedTotals, expectTotals } from '../load/expected-totals.ts';
@@ -70,7 +70,8 @@ async function untilConfirmed(weir: Deployment, windows: number): Promise<void> 
       SINKS.map((sink) => weir.aggregators[0]!.metric(`weir_aggregator_sink_windows_confirmed_total{sink="${sink}"}`)),
     );
     if (confirmed.every((count) => (count ?? 0) >= windows)) return;
-    if (performance.now() > deadline) throw new Error(`${DATABASE} is not written after ${CONFIRMED_WITHIN_MS} ms`);
+    if (performance.now() > deadline)
+      throw new Error(`not confirmed by both ${CONFIRMED_WITHIN_MS} ms after it was due`);
     await sleep(20);
   }
 }

@@ -55,6 +55,8 @@ async function runOnce(bench: Bench, eventsPerSecond: number): Promise<void> {
   const readable = Promise.all(
     windowsEndingWithin(beginSec, endSec).map((windowSec) => untilReadable(weir, windowSec)),
   );
+  // What it rejects with is thrown where it is awaited; a failure before that must not leave it to nobody.
+  readable.catch(() => undefined);
   const stopWatch = watchBooks(weir, LOOK_EVERY_MS);
   const meter = startCpuMeter(weir.processes);
   const report = await sendHttp({ ...paced, events: eventsPerSecond * bench.sizes.seconds });

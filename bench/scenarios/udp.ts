@@ -45,6 +45,7 @@ const FIRST_STEP = 2;
 const KNOWN_STEP = 1.1;
 /** Sent before each trial, at half its rate: code that runs for the first time is slow. */
 const WARM_UP_SEC = 2;
+const READ_WITHIN_MS = 60_000;
 
 interface Setup {
   eventsPerDatagram: number;
@@ -103,12 +104,12 @@ async function attemptAt(options: {
   const load = { port: receiver.port, form, eventsPerDatagram };
   const warm = await sendUdp({ ...load, datagramsPerSecond: rate / 2, seconds: WARM_UP_SEC });
   await untilRead(receiver.port);
-  const droppedWarm = dropped(receiver.port);
+  const droppedWarm = socketAt(receiver.port).dropped;
   const meter = startCpuMeter(receiver.processes);
   const sent = await sendUdp({ ...load, datagramsPerSecond: rate, seconds: bench.sizes.seconds });
   bench.noteOthers(meter());
   await untilRead(receiver.port);
-  const lost = dropped(receiver.port) - droppedWarm;
+  const lost = socketAt(receiver.port).dropped - droppedWarm;
   const all = (warm.datagrams + sent.datagrams - droppedWarm - lost) * eventsPerDatagram;
   const counted = await receiver.counted();
   const ran = sent.datagrams / sent.seconds;
@@ -156,11 +157,15 @@ function largestBuffer(): number {
 }
 
 async function untilRead(port: number): Promise<void> {
-  while ((udpSocket(readFileSync('/proc/net/udp', 'latin1'), port)?.waitingBytes ?? 0) > 0) await sleep(20);
+  const deadline = performance.now() + READ_WITHIN_MS;
+  while (socketAt(port).waitingBytes > 0) {
+    if (performance.now() > deadline) throw new Error(`the socket at UDP port ${port} is not read`);
+    await sleep(20);
+  }
 }
 
-function dropped(port: number): number {
+function socketAt(port: number): { waitingBytes: number; dropped: number } {
   const socket = udpSocket(readFileSync('/proc/net/udp', 'latin1'), port);
   if (!socket) throw new Error(`no socket listens at UDP port ${port}`);
-  return socket.dropped;
+  return socket;
 }
