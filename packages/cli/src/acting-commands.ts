@@ -62,6 +62,22 @@ export const ACTING_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/consumer-remove.ts'),
   },
   {
+    name: 'sink add',
+    operands: '<name>',
+    summary: 'give the deployment another sink: it gets open windows, and those whose final totals are kept',
+    topic: TOPIC,
+    flags: ACT,
+    load: () => import('./commands/sink-add.ts'),
+  },
+  {
+    name: 'sink remove',
+    operands: '<name>',
+    summary: 'take a sink out of the deployment, with its books; nothing waits for it any more',
+    topic: TOPIC,
+    flags: ACT,
+    load: () => import('./commands/sink-remove.ts'),
+  },
+  {
     name: 'flush',
     operands: '<window>',
     summary: 'bring a window to its sinks again: they are read back, and written where they lack',
