@@ -62,6 +62,14 @@ export const ACTING_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/consumer-remove.ts'),
   },
   {
+    name: 'relay remove',
+    operands: '<id>',
+    summary: 'no longer wait for a relay that is gone for good, unless it still reports',
+    topic: TOPIC,
+    flags: ACT,
+    load: () => import('./commands/relay-remove.ts'),
+  },
+  {
     name: 'sink add',
     operands: '<name>',
     summary: 'give the deployment another sink: it gets open windows, and those whose final totals are kept',

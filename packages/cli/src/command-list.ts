@@ -13,6 +13,7 @@ export const COMMANDS: readonly CommandSpec[] = ALL.map((spec) =>
 export const GROUPS: GroupSummaries = {
   config: 'the settings of this command, and of the daemons',
   consumer: 'the names under which aggregators read',
+  relay: 'the front doors of the deployment',
   sink: 'the databases of the deployment, by name',
   dead: 'lines that were accepted and could not be counted, and what sinks refuse',
 };

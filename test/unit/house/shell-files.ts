@@ -84,6 +84,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'cli/commands/ledger.ts',
   'cli/commands/peek.ts',
   'cli/commands/pending.ts',
+  'cli/commands/relay-remove.ts',
   'cli/commands/seal.ts',
   'cli/commands/sink-add.ts',
   'cli/commands/sink-remove.ts',
