@@ -46,7 +46,7 @@ export function planFlush(
   if (finalMs === undefined && from === undefined) {
     throw refused(
       standing.sealedIn.length > 0
-        ? 'the window is sealed and its final totals are gone from Redis: weir verify compares what sinks hold of it'
+        ? 'the window is sealed, and its final totals are gone from Redis: every sink was done with it'
         : 'no event of this window was counted',
     );
   }
