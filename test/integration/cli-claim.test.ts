@@ -45,6 +45,10 @@ async function strand(owner: string, holder: string, lines: readonly string[]): 
     await region.client.client('KILL', 'ID', Number(/\bid=(\d+)/.exec(client)![1]));
   }
   await send(region.relays[0]!, lines);
+  // The answer may come with the journal's sync, before the lines are in Redis.
+  await eventuallyHolds(async () => expect((await region.totals()).received).toBe(lines.length), {
+    what: 'the lines to be in the streams',
+  });
   for (let partition = 0; partition < PARTITIONS; partition++) {
     if (ownerOf(partition, [owner, holder]) !== owner) continue;
     const { stream } = partitionKeys(region.name, partition);
