@@ -154,22 +154,24 @@ function lostEvent(simulation: Simulation): string | undefined {
 
 /**
  * What Redis lost and got again from a relay that lives is not late on that account: no window of before is sealed until
- * its relays have said, since Redis went back, that all is there again. Where Redis had forgotten a relay altogether, and
- * that one was away until the windows were sealed, nobody could know.
+ * its relays have said that all they received until it was due is there, and not in words of before Redis went back. Where
+ * Redis had forgotten a relay altogether, and that one was away until the windows were sealed, nobody could know; and for
+ * what a relay received after the window was due nobody waits, whether Redis lost it or not.
  */
 function buriedResend(simulation: Simulation): string | undefined {
   const { redis, appended, rolledBackMs, counted, scenario } = simulation;
   if (scenario.holdMs === SHORT_HOLD_MS) return undefined;
   for (const [partition, state] of redis.partitions.entries()) {
     const told = new Set(counted[partition]!.flatMap(({ lines }) => [...lines]));
-    for (const { reason, batch, lines } of state.dead) {
+    for (const { reason, batch, receivedMs, lines } of state.dead) {
       const { relayId, incarnation, sequence } = parseBatchIdentity(batch)!;
       const sentAgain = appended.get(`${partition}/${incarnation}/${sequence}`)!.atMs < rolledBackMs;
       if (reason !== 'late' || !sentAgain) continue;
       for (const line of linesOf(lines)) {
         const startSec = [...startsOf(Buffer.from(`${line}\n`))][0]!;
         if ((state.sealed.get(startSec) ?? 0) <= rolledBackMs || told.has(line)) continue;
-        if (!state.sealedKnowing.get(startSec)?.has(relayId)) continue;
+        const sealing = state.sealings.get(startSec);
+        if (!sealing?.relays.has(relayId) || receivedMs >= sealing.dueMs) continue;
         return `partition ${partition} buried as late what Redis had lost and a relay sent again: ${line}`;
       }
     }

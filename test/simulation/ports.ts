@@ -83,7 +83,7 @@ export class SimPartitionStore implements PartitionStore {
     const relays = this.#relaysKnown();
     return this.#call('seal', (redis, state) => {
       const { nowMs, without } = redis;
-      if (!state.sealed.has(startSec)) state.sealedKnowing.set(startSec, relays);
+      if (!state.sealed.has(startSec)) state.sealings.set(startSec, { relays, dueMs: sealing.dueMs });
       return scripts.seal(state, startSec, { ...sealing, nowMs, without, stamp: redis.stamp() });
     });
   }

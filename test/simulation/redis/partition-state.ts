@@ -43,6 +43,13 @@ export interface AppendedBatch {
   readonly atMs: number;
 }
 
+export interface SealedBy {
+  /** The relays it knew of. */
+  readonly relays: ReadonlySet<string>;
+  /** They had to be drained past this moment, of Redis's clock. */
+  readonly dueMs: number;
+}
+
 export class PartitionState {
   stream = new SimStream();
   /** Incarnation → last sequence. */
@@ -64,8 +71,8 @@ export class PartitionState {
   windows = new Map<number, WindowLog>();
   /** With what the seal asked for: entries appended before this moment (ms) are folded. */
   sealed = new Map<number, number>();
-  /** The relays that whoever sealed a window knew of. */
-  sealedKnowing = new Map<number, ReadonlySet<string>>();
+  /** What whoever sealed a window went by. */
+  sealings = new Map<number, SealedBy>();
   suspects = new Map<string, { holder: string; crashes: number; markedMs: number }>();
   dirty = new Set<number>();
   published = new Map<number, Version>();
@@ -87,7 +94,7 @@ export class PartitionState {
     copy.birth = this.birth;
     copy.windows = new Map(this.windows);
     copy.sealed = new Map(this.sealed);
-    copy.sealedKnowing = new Map(this.sealedKnowing);
+    copy.sealings = new Map(this.sealings);
     copy.suspects = new Map(this.suspects);
     copy.dirty = new Set(this.dirty);
     copy.published = new Map(this.published);
