@@ -21,7 +21,7 @@ const KEY = relaysKey('weir');
 
 function relay(options: Partial<RelayReportOptions> = {}) {
   const clock = new FakeClock();
-  const state = { drainedMs: undefined as number | undefined, owedSinceMs: Number.POSITIVE_INFINITY, drained: true };
+  const state = { drainedMs: undefined as number | undefined, unsureSinceMs: Number.POSITIVE_INFINITY, drained: true };
   const failed: unknown[] = [];
   const report = new RelayReport({
     reports: new RedisReports({ redis, signOffRedis: redis, prefix: 'weir' }),
@@ -30,7 +30,7 @@ function relay(options: Partial<RelayReportOptions> = {}) {
     clock,
     time: new RedisTime(clock, 0),
     drainedMs: () => state.drainedMs,
-    owedSinceMs: () => state.owedSinceMs,
+    unsureSinceMs: () => state.unsureSinceMs,
     drained: () => state.drained,
     fail: (error) => failed.push(error),
     logger: silentLogger,
@@ -67,7 +67,7 @@ test('a relay that owes nothing is drained up to its start, until it knows bette
 
 test('a relay that owes lines of an earlier start says so with its first word, and until it has asked Redis for them', async () => {
   const { report, state, again } = relay();
-  state.owedSinceMs = 12_345;
+  state.unsureSinceMs = 12_345;
   await report.start();
   expect((await field()).startedMs).toBeGreaterThan(12_345);
   expect((await field()).drainedMs).toBe(12_345);
@@ -87,6 +87,20 @@ test('what is not known any more leaves what stands there, and after Redis lost 
   await redis.flushall();
   await again();
   expect(await field()).toMatchObject({ startedMs, drainedMs: startedMs });
+});
+
+test('what an earlier start left is answered for again when Redis goes back to before this relay spoke', async () => {
+  const { report, state, again } = relay();
+  await redis.hset(KEY, 'a', 'predecessor 1 2 3');
+  await report.start();
+  const { startedMs } = await field();
+  state.drainedMs = startedMs + 700;
+  await again();
+  state.drainedMs = undefined;
+  state.unsureSinceMs = 12_345;
+  await redis.hset(KEY, 'a', 'predecessor 1 2 3');
+  await again();
+  expect(await field()).toMatchObject({ incarnation: 'mine', startedMs, drainedMs: 12_345 });
 });
 
 test('a clean stop takes the report away, unless something is left to bring to Redis', async () => {

@@ -353,10 +353,10 @@ class Sequence {
       return heartbeats.beat({ ...said, beat, forgetAfterMs: 1e12, ...standing });
     });
     if (random.chance(0.1)) await this.both('sign off', ({ heartbeats }) => heartbeats.signOff(id));
-    const drainedMs = random.pick([undefined, 2_000]);
+    const brought = { drainedMs: random.pick([undefined, 2_000]), sinceMs: random.pick([500, startedMs]) };
     await this.both('report', async ({ reports }) => {
       const standing = first ? { standing: stands ? await reports.standing(id) : '' } : {};
-      return reports.report({ ...said, drainedMs, ...standing });
+      return reports.report({ ...said, ...brought, ...standing });
     });
     if (random.chance(0.1)) await this.both('sign off', ({ reports }) => reports.signOff(id, incarnation));
   }

@@ -105,7 +105,7 @@ export class SimRelay {
       clock,
       time: this.#time,
       drainedMs: () => this.#drainedMs,
-      owedSinceMs: () => Math.min(...this.#allLanes.map((lane) => lane.owedSinceMs)),
+      unsureSinceMs: () => Math.min(...this.#allLanes.map((lane) => lane.unsureSinceMs)),
       drained: () => this.drained,
       fail: (error) => this.process.judge(error),
       logger: silentLogger,

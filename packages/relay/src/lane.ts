@@ -152,6 +152,16 @@ export class Lane {
   }
 
   /**
+   * When the first line was received that the Redis of now may lack, Unix ms: while nothing is known of it, before the first
+   * answer and after the connection was lost, the first line that the journal holds, confirmed or not. Infinity: none.
+   */
+  get unsureSinceMs(): number {
+    if (this.#contactRedisMs !== undefined) return this.owedSinceMs;
+    const { journal, partition } = this.#options;
+    return journal.find(partition, 1)?.receivedMs ?? this.owedSinceMs;
+  }
+
+  /**
    * Every line received before this moment is in Redis (its clock, ms); undefined before the first answer, and again after
    * the connection was lost: what Redis confirmed before, it may have lost with a restart or a failover.
    */

@@ -179,6 +179,12 @@ export class Publisher implements Service {
     return Math.min(...owed);
   }
 
+  /** When the first event was received that the Redis of now may lack, Unix ms; see lane.ts. */
+  get unsureSinceMs(): number {
+    const unsure = this.#all.map(({ lane, others }) => (others ? Number.POSITIVE_INFINITY : lane.unsureSinceMs));
+    return Math.min(...unsure);
+  }
+
   get #all(): readonly RunningLane[] {
     return [...this.#own, ...this.#recovered];
   }

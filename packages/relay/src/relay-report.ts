@@ -22,8 +22,8 @@ export interface RelayReportOptions {
   time: RedisTime;
   /** Every line received before this moment is in Redis; undefined while nothing is known. Unix ms of Redis's clock. */
   drainedMs: () => number | undefined;
-  /** When the first line that is not known to be in Redis was received; Infinity: all are there. As above. */
-  owedSinceMs: () => number;
+  /** When the first line was received that the Redis of now may lack, whatever an earlier one confirmed; Infinity: none. */
+  unsureSinceMs: () => number;
   /** Nothing is owed to Redis: nobody needs to wait for this relay when it stops. */
   drained: () => boolean;
   /** Called with a SettingsError when another process took the id, or with a bug. */
@@ -112,13 +112,13 @@ export class RelayReport implements Service {
 
   /** False when the id is another's. `free`: at the first report. */
   async #report(free?: FreeId): Promise<boolean> {
-    const { reports, id, incarnation, clock, time, drainedMs, logger } = this.#options;
+    const { reports, id, incarnation, clock, time, drainedMs, unsureSinceMs, logger } = this.#options;
     const sentMs = clock.monotonicMs();
     const startedMs = this.#startedMs ?? free?.sinceMs ?? 0;
-    // The first word of a relay that owes lines of an earlier start: windows of then wait for it.
-    const owedSinceMs = free ? this.#options.owedSinceMs() : Number.POSITIVE_INFINITY;
-    const drained = drainedMs() ?? (owedSinceMs === Number.POSITIVE_INFINITY ? undefined : owedSinceMs);
-    const said = { id, incarnation, startedMs, drainedMs: drained, deadAfterMs: this.#times.deadAfterMs };
+    // A relay that has lines of an earlier start in its journal answers for them: windows of then wait for it, also where
+    // Redis has just forgotten that it had them.
+    const sinceMs = Math.floor(Math.min(startedMs, unsureSinceMs()));
+    const said = { id, incarnation, startedMs, drainedMs: drainedMs(), sinceMs, deadAfterMs: this.#times.deadAfterMs };
     const { kind, nowMs } = await reports.report(free ? { ...said, standing: free.standing } : said);
     const jumpMs = time.observe(nowMs, clock.monotonicMs() - sentMs);
     if (Math.abs(jumpMs) > CLOCK_JUMP_MS) logger.warn({ jumpMs: Math.round(jumpMs) }, "Redis's clock jumped");

@@ -136,7 +136,7 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
     clock,
     time,
     drainedMs: () => publisher.drainedMs,
-    owedSinceMs: () => publisher.owedSinceMs,
+    unsureSinceMs: () => publisher.unsureSinceMs,
     // What is only in memory is lost with it: nobody needs to wait for that.
     drained: () => !journal.durable || publisher.eventsDrained,
     fail,

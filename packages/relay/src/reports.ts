@@ -21,6 +21,8 @@ export interface Report {
   startedMs: number;
   /** Every line received before this moment is in Redis; undefined while nothing is known. */
   drainedMs: number | undefined;
+  /** While nothing is known: what is surely true. It stands where this incarnation has not said better before. */
+  sinceMs: number;
   deadAfterMs: number;
   /** At the first report: what stood under the id. Absent at later ones. */
   standing?: string;
@@ -69,9 +71,17 @@ export class RedisReports implements Reports {
     return redisTimeMs(this.#redis);
   }
 
-  async report({ id, incarnation, startedMs, drainedMs, deadAfterMs, standing }: Report): Promise<ReportReply> {
+  async report({
+    id,
+    incarnation,
+    startedMs,
+    drainedMs,
+    sinceMs,
+    deadAfterMs,
+    standing,
+  }: Report): Promise<ReportReply> {
     const first = standing === undefined ? [0] : [1, standing];
-    const args = [id, incarnation, startedMs, drainedMs ?? '', deadAfterMs, ...first];
+    const args = [id, incarnation, startedMs, drainedMs ?? '', sinceMs, deadAfterMs, ...first];
     const [kind, nowMs, previous] = (await REPORT.run(this.#redis, [this.#key], args)) as [Buffer, number, Buffer];
     return { kind: kind.toString() as ReportReply['kind'], nowMs, previous: previous.toString() };
   }

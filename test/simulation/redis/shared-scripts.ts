@@ -161,11 +161,11 @@ function isTaken(
 
 /** report.lua, but for forgetting relays that are long gone. */
 export function report(state: SharedState, said: Report, nowMs: number): ReportReply {
-  const { id, incarnation, startedMs, drainedMs } = said;
+  const { id, incarnation, startedMs, drainedMs, sinceMs } = said;
   const previous = state.relays.get(id) ?? '';
   if (isTaken(previous, said, nowMs)) return { kind: 'taken', nowMs, previous };
   const [before, , , stands] = previous.split(' ');
-  const known = drainedMs ?? (before === incarnation && stands !== undefined ? stands : startedMs);
+  const known = drainedMs ?? (before === incarnation && stands !== undefined ? stands : sinceMs);
   state.relays.set(id, `${incarnation} ${startedMs} ${nowMs} ${known}`);
   return { kind: 'reported', nowMs, previous };
 }

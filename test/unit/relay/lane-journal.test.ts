@@ -168,6 +168,17 @@ describe('what an earlier start left', () => {
     expect(lane.next(0)).toEqual({ kind: 'wait', ms: 1_000 });
   });
 
+  test('may be what Redis lacks, from its first line on, until Redis has answered, and again after the connection was lost', async () => {
+    const { lane, contact } = await leftBehind(4);
+    expect(lane.unsureSinceMs).toBe(1_000);
+    contact(4);
+    expect([lane.unsureSinceMs, lane.owedSinceMs]).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+    lane.disconnected();
+    expect([lane.unsureSinceMs, lane.owedSinceMs]).toEqual([1_000, Number.POSITIVE_INFINITY]);
+    contact(2, 1_000);
+    expect(lane.unsureSinceMs).toBe(3_000);
+  });
+
   test('is sent again when Redis forgets it', async () => {
     const { lane, contact, sent, seen } = await leftBehind(2);
     contact(2);
