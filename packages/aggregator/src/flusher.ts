@@ -99,8 +99,19 @@ export class Flusher implements Service {
     return this.#loop.start();
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  async stop(): Promise<void> {
+    const { writer, logger, sinkName } = this.#options;
+    await this.#loop.stop();
+    try {
+      await writer.endAll();
+    } catch (error) {
+      const fault = passingFault(error);
+      if (!fault) throw error;
+      logger.warn(
+        { err: fault, sink: sinkName },
+        'the end of a write could not be told: it is looked at when its window is settled',
+      );
+    }
   }
 
   /** The sink as a whole is taken to be away. */
@@ -128,9 +139,11 @@ export class Flusher implements Service {
 
   /** Rejects with a fault of Redis, or a bug; what the sink does is dealt with here. */
   async runOnce(signal: AbortSignal): Promise<void> {
-    const { clock, heldBack, inUse, events } = this.#options;
+    const { clock, writer, heldBack, inUse, events } = this.#options;
     if (!inUse()) return this.#letGo();
-    if (this.#pace.resting(clock.monotonicMs()) || heldBack()) return;
+    if (this.#pace.resting(clock.monotonicMs())) return;
+    await writer.endAll();
+    if (heldBack()) return;
     this.#forgetGone();
     await this.#forgetAsked();
     const work = this.#toDo(signal);

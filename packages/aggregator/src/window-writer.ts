@@ -58,6 +58,8 @@ function named(rejected: readonly RejectedPoint[]): { line: string; reason: stri
 export class WindowWriter {
   readonly #options: WindowWriterOptions;
   readonly #shrunk = new Map<number, number>();
+  /** By window: the last write of which Redis has not been told that it ended. No more than were under way at once. */
+  readonly #unended = new Map<number, WriteIntent>();
 
   constructor(options: WindowWriterOptions) {
     this.#options = options;
@@ -93,7 +95,7 @@ export class WindowWriter {
         sent = true;
       });
       if (verify && sent && !(await this.#holds(startSec, totals.groups, refused, signal))) {
-        await books.abandon(startSec, intent);
+        await this.#abandon(startSec, intent);
         return 'short';
       }
       if (!(await this.#confirm(startSec, purpose, intent, totals.versions))) return 'overlapped';
@@ -102,10 +104,25 @@ export class WindowWriter {
     } catch (error) {
       held.delete(startSec);
       const applied = error instanceof SinkError ? error.outcome : 'unknown';
-      if (sent && applied === 'unknown') await books.abandon(startSec, intent);
+      if (sent && applied === 'unknown') await this.#abandon(startSec, intent);
       else await books.cancel(startSec, intent);
       throw error;
     }
+  }
+
+  /**
+   * Tells Redis of writes whose end it could not be told; to be called before anything else is written. The intent of one
+   * that took long may have been revoked, and it may have landed after another's, which nobody else knows. Rejects with a
+   * RedisFault, and may be called again.
+   */
+  async endAll(): Promise<void> {
+    for (const [startSec, intent] of this.#unended) await this.#abandon(startSec, intent);
+  }
+
+  async #abandon(startSec: number, intent: WriteIntent): Promise<void> {
+    this.#unended.set(startSec, intent);
+    await this.#options.books.abandon(startSec, intent);
+    this.#unended.delete(startSec);
   }
 
   /** Answers the points that the sink refused. `sending` is called before the first byte is sent, if any is. */

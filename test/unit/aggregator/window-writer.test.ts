@@ -103,6 +103,23 @@ describe('a flush', () => {
     expect(sink.reads).toBe(3);
   });
 
+  test('is said to have ended in doubt, once Redis can be told, when it could not be before', async () => {
+    const { books, writer, bring } = writerOn();
+    await writer.endAll();
+    expect(books.log).toEqual([]);
+    books.before = (step) => {
+      if (step !== 'begin') throw new RedisFault('redis-unreachable', 'gone', true, 'unknown');
+    };
+    await expect(bring([group(5, 2)])).rejects.toThrow('gone');
+    await expect(writer.endAll()).rejects.toThrow('gone');
+    books.before = () => undefined;
+    books.log.length = 0;
+    await writer.endAll();
+    await writer.endAll();
+    expect(books.log).toEqual(['abandon']);
+    expect(books.of(WINDOW).abandoned).toBe(true);
+  });
+
   test('never writes a smaller value over a larger one, says so once, and confirms', async () => {
     const { sink, counts, bring } = writerOn();
     sink.put(WINDOW, { measurement: 'cumulative_user_event', eventType: 'e', product: 'p', value: 9 });
