@@ -26,7 +26,11 @@ const status = async () => (await look('status')).out;
 /** Of the commands that look, with what they need to be told. */
 async function everyCommand(entry: string): Promise<string[][]> {
   const looking = COMMANDS.filter(({ topic }) => topic === 'Looking:').map(({ name }) => name);
-  return looking.map((name) => (name === 'peek' ? [name, entry] : [name]));
+  const more = new Map([
+    ['peek', [entry]],
+    ['top', ['--count', '1']],
+  ]);
+  return looking.map((name) => [name, ...(more.get(name) ?? [])]);
 }
 
 async function expectAllPublished(entry: string): Promise<void> {

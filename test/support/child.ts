@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { eventually } from './eventually.ts';
 
 /**
@@ -18,6 +18,8 @@ export interface ChildOptions {
   args: readonly string[];
   cwd?: string;
   env?: Readonly<Record<string, string | undefined>>;
+  /** Its stdin is `type`'s; otherwise it has none. */
+  typed?: boolean;
 }
 
 export interface Exit {
@@ -34,10 +36,10 @@ export class Child {
   readonly exited: Promise<Exit>;
   exit: Exit | undefined;
 
-  readonly #process: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #process: ChildProcessByStdio<Writable | null, Readable, Readable>;
   readonly #kept: string[] = [];
 
-  private constructor(name: string, child: ChildProcessByStdio<null, Readable, Readable>) {
+  private constructor(name: string, child: ChildProcessByStdio<Writable | null, Readable, Readable>) {
     this.name = name;
     this.#process = child;
     this.pid = child.pid!;
@@ -53,7 +55,7 @@ export class Child {
   }
 
   /** Resolves once the process exists; rejects when the program is not there. */
-  static async start({ name, command, args, cwd, env }: ChildOptions): Promise<Child> {
+  static async start({ name, command, args, cwd, env, typed = false }: ChildOptions): Promise<Child> {
     const program = findProgram(command);
     if (program === undefined) throw new Error(`${name}: no program ${command} on PATH, in /usr/bin or /usr/sbin`);
     const tied = findProgram('setpriv');
@@ -61,8 +63,8 @@ export class Child {
     const child = spawn(file!, [...rest, ...args], {
       cwd,
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+      stdio: [typed ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', reject);
@@ -81,6 +83,15 @@ export class Child {
 
   onLine(from: 'stdout' | 'stderr', take: (line: string) => void): void {
     createInterface({ input: this.#process[from], crlfDelay: Number.POSITIVE_INFINITY }).on('line', take);
+  }
+
+  /** As it comes, not by lines. */
+  onOutput(take: (text: string) => void): void {
+    this.#process.stdout.setEncoding('utf8').on('data', take);
+  }
+
+  type(text: string): void {
+    this.#process.stdin!.write(text);
   }
 
   /** SIGKILL, and waits until it is gone. Does nothing when it is already. */

@@ -28,6 +28,26 @@ export interface Terminal {
   readonly isTty: boolean;
   /** At this moment. */
   readonly size: () => { columns: number; rows: number };
+  /** Undefined where there is no person at it: input or output is a pipe. */
+  readonly takeOver?: TakeOver | undefined;
+}
+
+/** The whole screen, and every key before anybody else, until it is given back. */
+export type TakeOver = (events: TakenOverEvents) => TakenOver;
+
+export interface TakenOverEvents {
+  /** As the terminal sends them: several at a time perhaps, some of them several bytes long. */
+  readonly keys: (bytes: string) => void;
+  /** What was drawn is not there any more: the size changed, or the program was stopped and goes on. */
+  readonly redraw: () => void;
+  /** Nobody is there any more. */
+  readonly gone: () => void;
+}
+
+export interface TakenOver {
+  readonly write: (text: string) => void;
+  /** The terminal is as it was before. Again: does nothing. */
+  readonly giveBack: () => void;
 }
 
 /** What a command gets. */

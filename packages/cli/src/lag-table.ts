@@ -42,7 +42,7 @@ function toneOf(trend: LagReport['totals']['trend']): Tone | undefined {
   return trend === 'growing' ? 'warning' : undefined;
 }
 
-function drainText({ drainSeconds, trend }: LagReport['totals']): string {
+export function drainText({ drainSeconds, trend }: Pick<LagReport['totals'], 'drainSeconds' | 'trend'>): string {
   if (drainSeconds !== null) return formatAge(drainSeconds * 1_000);
   return trend === null ? '?' : 'never';
 }

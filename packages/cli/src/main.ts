@@ -2,11 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { systemClock } from '@weir/common/clock';
 import { runCli } from './cli.ts';
-
-// `weir lag | head` closes the pipe early: that is no fault of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+import { takeOverTerminal } from './terminal.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -23,6 +19,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     setTimeout(() => process.exit(EXIT_INTERRUPTED), STOP_MS).unref();
   });
 }
+
+// `weir lag --watch | head` closes the pipe early: that is no fault of ours, and nobody reads on.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  stopping.abort();
+});
 
 /** On stderr, as stdout may go elsewhere. Without readline's own editing, which would take Ctrl-C for itself. */
 async function ask(question: string): Promise<string> {
@@ -46,7 +48,9 @@ process.exitCode = await runCli({
   timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
   terminal: {
     isTty: process.stdout.isTTY === true,
-    size: () => ({ columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 }),
+    // Zero: nobody told the terminal.
+    size: () => ({ columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 }),
+    takeOver: process.stdin.isTTY && process.stdout.isTTY ? takeOverTerminal(process) : undefined,
   },
   ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
   version,

@@ -33,6 +33,21 @@ export const READING_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/status.ts'),
   },
   {
+    name: 'top',
+    summary: 'the same live: verdict, rates and lag with their history, every part; q to quit, ? for the other keys',
+    topic: TOPIC,
+    flags: [
+      { flag: '--interval <duration>', description: 'from one look to the next', default: '2s' },
+      { flag: '--count <n>', description: 'end after so many looks, and print them one after the other' },
+      { flag: '--ascii', description: 'no block characters' },
+      LATE_AFTER,
+      SHORT_PATIENCE,
+      ...DEPLOYMENT_FLAGS,
+      ...OUTPUT_FLAGS,
+    ],
+    load: () => import('./commands/top.ts'),
+  },
+  {
     name: 'lag',
     summary: 'how far the aggregators are behind, per partition: in entries, events and seconds',
     topic: TOPIC,

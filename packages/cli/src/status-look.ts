@@ -2,7 +2,9 @@ import type { Clock } from '@weir/common/clock';
 import { aggregatorStatuses } from './aggregator-status.ts';
 import { lookAtDaemons } from './daemons-look.ts';
 import type { DeploymentTarget } from './deployment-target.ts';
+import { aliveIds } from './heartbeats.ts';
 import { measurePartitions } from './lag-look.ts';
+import type { LagMeasures } from './lag-report.ts';
 import { Budget } from './page-size.ts';
 import { readAllBooks } from './partition-books.ts';
 import { booksStatus, partitionStatus, windowsSummary } from './partition-status.ts';
@@ -19,7 +21,19 @@ export interface LookOptions {
   patienceMs: number;
 }
 
-export async function lookAtStatus(target: DeploymentTarget, { clock, patienceMs }: LookOptions): Promise<StatusFacts> {
+export interface StatusLook {
+  facts: StatusFacts;
+  /** What the partitions in the facts are made of. */
+  measured: LagMeasures[];
+  /** Aggregators, by id. */
+  alive: string[];
+}
+
+export async function lookAtStatus(target: DeploymentTarget, options: LookOptions): Promise<StatusFacts> {
+  return (await lookAtAll(target, options)).facts;
+}
+
+export async function lookAtAll(target: DeploymentTarget, { clock, patienceMs }: LookOptions): Promise<StatusLook> {
   const { redis, prefix, partitions } = target;
   const patience = () => new Budget(patienceMs, () => clock.monotonicMs());
   const look = await lookAtDaemons(redis, prefix);
@@ -27,7 +41,7 @@ export async function lookAtStatus(target: DeploymentTarget, { clock, patienceMs
   const books = await readAllBooks(redis, prefix, partitions, patience());
   const windowsLook = await lookAtWindows(redis, prefix, partitions, look.deployment.sinks ?? []);
   const windows = windowStatuses(windowsLook, look);
-  return {
+  const facts = {
     prefix,
     redisTimeMs: look.redisMs,
     relays: relayStatuses(look),
@@ -38,4 +52,5 @@ export async function lookAtStatus(target: DeploymentTarget, { clock, patienceMs
     sinks: sinkStatuses(look, sinkBacklogs(windows, windowsLook, look.redisMs)),
     redis: await lookAtRedis(redis),
   };
+  return { facts, measured, alive: aliveIds(look.heartbeats) };
 }

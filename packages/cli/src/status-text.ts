@@ -20,7 +20,7 @@ export function statusText(report: StatusReport, view: View): string {
   return sections.filter((text) => text !== '').join('\n');
 }
 
-const TONES: Readonly<Record<StatusReport['verdict'], Tone>> = { ok: 'good', late: 'warning', wrong: 'bad' };
+export const TONES: Readonly<Record<StatusReport['verdict'], Tone>> = { ok: 'good', late: 'warning', wrong: 'bad' };
 
 /** The sentences come first, one a line: that is what somebody reads at night. */
 export function verdictText(
@@ -32,7 +32,7 @@ export function verdictText(
   return lines.join('');
 }
 
-function findingText({ severity, code, sentence, command }: Finding, paint: View['paint']): string {
+export function findingText({ severity, code, sentence, command }: Finding, paint: View['paint']): string {
   const word = severity === 'note' ? 'note' : paint(severity, TONES[severity]);
   const mend = command === null ? '' : `\n    -> ${printable(command)}`;
   return `${word}: ${printable(sentence)} [${code}]${mend}`;
@@ -41,7 +41,7 @@ function findingText({ severity, code, sentence, command }: Finding, paint: View
 const age = (ms: number | null): string => (ms === null ? '-' : formatAge(ms));
 const known = <T>(value: T | null, text: (value: T) => string): string => (value === null ? '?' : text(value));
 
-function relaysTable({ relays }: StatusReport, { paint, wide }: View): string {
+export function relaysTable({ relays }: StatusReport, { paint, wide }: View): string {
   if (relays.length === 0) return 'no relay\n';
   const header = ['relay', 'heard', 'received/s', 'rejected/s', 'journal', 'journal age', 'owed', 'datagrams lost'];
   const more = ['journal limit', 'drained', 'rejected', 'gap batches', 'clock ahead'];
@@ -106,7 +106,7 @@ function quiet({
   return owner !== null && lagEntries === 0 && lagEvents === 0 && pendingEntries === 0 && deadLetters === 0;
 }
 
-function aggregatorsTable({ aggregators }: StatusReport, { paint, wide }: View): string {
+export function aggregatorsTable({ aggregators }: StatusReport, { paint, wide }: View): string {
   if (aggregators.length === 0) return 'no aggregator\n';
   const header = ['aggregator', 'seen', 'partitions', 'cannot fold', ...(wide ? ['clock ahead'] : [])];
   const rows = aggregators.map((aggregator): Cell[] => [
@@ -121,7 +121,7 @@ function aggregatorsTable({ aggregators }: StatusReport, { paint, wide }: View):
   return formatTable(header, rows, { paint, left: ['aggregator', 'partitions'] });
 }
 
-function windowsText({ windows }: StatusReport, { timeZone }: View): string {
+export function windowsText({ windows }: StatusReport, { timeZone }: View): string {
   const { open, due, sealDue, finalRecords, waiting } = windows;
   const lines = [
     `windows: ${open} open, ${due} of them due, ${sealDue} due to be sealed; ${finalRecords} final records kept\n`,
@@ -132,7 +132,7 @@ function windowsText({ windows }: StatusReport, { timeZone }: View): string {
   return lines.join('');
 }
 
-function sinksTable({ sinks }: StatusReport, { paint, timeZone, wide }: View): string {
+export function sinksTable({ sinks }: StatusReport, { paint, timeZone, wide }: View): string {
   if (sinks.length === 0) return 'no sink\n';
   const header = ['sink', 'state', 'for', 'last write', 'unflushed', 'oldest unflushed', 'last error'];
   const more = ['kind', 'unsettled', 'failing', 'refused', 'shrunk', 'given up'];
@@ -161,7 +161,7 @@ function sinksTable({ sinks }: StatusReport, { paint, timeZone, wide }: View): s
   });
 }
 
-function redisText({ redis }: StatusReport): string {
+export function redisText({ redis }: StatusReport): string {
   const { version, role, usedMemoryBytes, maxMemoryBytes, policy, appendOnly, appendFsync, snapshots } = redis;
   const memory = maxMemoryBytes === 0 ? 'no maxmemory' : `of ${formatBytes(maxMemoryBytes)}`;
   const disk = appendOnly

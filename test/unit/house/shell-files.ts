@@ -94,6 +94,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'cli/dead/letter-store.ts',
   'cli/dead/sealed-windows.ts',
   'cli/commands/status.ts',
+  'cli/commands/top.ts',
   'cli/commands/windows.ts',
   'cli/daemons-look.ts',
   'cli/deployment-target.ts',
@@ -112,5 +113,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'cli/windows/window-standing.ts',
   'cli/sink-probe.ts',
   'cli/status-look.ts',
+  'cli/terminal.ts',
+  'cli/top/top-look.ts',
   'cli/windows-look.ts',
 ]);
