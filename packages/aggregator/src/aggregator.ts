@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { type AggregatorSettings, deploymentOf } from '@weir/common/aggregator-settings';
 import { type Clock, RedisTime, systemClock } from '@weir/common/clock';
 import { agreeOnDeployment, type Deployment } from '@weir/common/deployment';
 import { HttpServer } from '@weir/common/http';
@@ -27,7 +28,6 @@ import { readyChecks } from './ready-checks.ts';
 import { RelayReports } from './relay-reports.ts';
 import { holdsFlushes } from './rollback-hold.ts';
 import { Sealer } from './sealer.ts';
-import { type AggregatorSettings, deploymentOf } from './settings.ts';
 import { SinkFlushers } from './sink-flushers.ts';
 import type { Sink } from './sinks/sink.ts';
 import { RedisFinalStore } from './store/final-store.ts';

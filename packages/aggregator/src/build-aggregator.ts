@@ -1,9 +1,8 @@
 import { hostname } from 'node:os';
 import type { Writable } from 'node:stream';
-import { SettingsError } from '@weir/common/errors';
+import { type AggregatorSettings, checkWindow, shapeOf } from '@weir/common/aggregator-settings';
 import type { BuildContext, Daemon } from '@weir/common/program';
 import { Aggregator } from './aggregator.ts';
-import { type AggregatorSettings, shapeOf } from './settings.ts';
 import { openSink } from './sinks/open-sink.ts';
 import { parseSinkUrls } from './sinks/sink-url.ts';
 
@@ -16,9 +15,7 @@ export async function buildAggregator(
   context: BuildContext,
   stdout: Writable,
 ): Promise<Daemon> {
-  if (settings.windowMs % 1000 !== 0) {
-    throw new SettingsError(`--window: got ${settings.windowMs}ms, expected whole seconds`);
-  }
+  checkWindow(settings);
   const specs = parseSinkUrls(settings.sinks, { setting: '--sink', token: settings.sinkToken });
   const id = settings.id ?? `${hostname()}-${settings.http === 'off' ? 0 : settings.http.port}`;
   const logger = context.logger.child({ id });

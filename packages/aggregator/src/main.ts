@@ -1,6 +1,6 @@
+import { AGGREGATOR_SETTINGS } from '@weir/common/aggregator-settings';
 import { packageVersion, runDaemon } from '@weir/common/program';
 import { buildAggregator } from './build-aggregator.ts';
-import { AGGREGATOR_SETTINGS } from './settings.ts';
 
 await runDaemon({
   name: 'weir-aggregator',

@@ -1,7 +1,7 @@
 import { SettingsError } from './errors.ts';
 import type { HttpLimits } from './http-limits.ts';
-import { byteSize, duration, formatDuration, integer, text } from './setting-values.ts';
-import { defineSettings, type SettingsOf, setting } from './settings.ts';
+import { type Address, byteSize, duration, formatDuration, integer, text } from './setting-values.ts';
+import { defineSettings, type SettingRule, type SettingsOf, setting } from './settings.ts';
 
 /** The settings of the HTTP server that both daemons have. */
 export const HTTP_SETTINGS = defineSettings({
@@ -89,3 +89,33 @@ export function httpLimits(settings: HttpSettings): HttpLimits {
     idleTimeoutMs: settings.httpIdleTimeoutMs,
   };
 }
+
+const CERT_FLAG = '--http-tls-cert';
+const KEY_FLAG = '--http-tls-key';
+
+/** Undefined where neither is set: then HTTP is plain. Throws a SettingsError where only one is. */
+export function tlsFiles(
+  certFile: string | undefined,
+  keyFile: string | undefined,
+): { certFile: string; keyFile: string } | undefined {
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  const [missing, set] = certFile === undefined ? [CERT_FLAG, KEY_FLAG] : [KEY_FLAG, CERT_FLAG];
+  throw new SettingsError(`${missing}: got nothing, expected a file, as ${set} is set`);
+}
+
+/** Where there is an HTTP server. */
+export const HTTP_RULES: readonly SettingRule<HttpSettings & { readonly http: Address | 'off' }>[] = [
+  {
+    about: ['httpHeaderTimeoutMs', 'httpRequestTimeoutMs', 'http'],
+    check: (settings) => {
+      if (settings.http !== 'off') httpLimits(settings);
+    },
+  },
+  {
+    about: ['httpTlsCert', 'httpTlsKey', 'http'],
+    check: ({ http, httpTlsCert, httpTlsKey }) => {
+      if (http !== 'off') tlsFiles(httpTlsCert, httpTlsKey);
+    },
+  },
+];

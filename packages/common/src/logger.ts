@@ -1,4 +1,5 @@
 import { destination, pino, stdTimeFunctions } from 'pino';
+import type { LOG_LEVELS } from './daemon-settings.ts';
 import { WeirError } from './errors.ts';
 
 /** What the parts of Weir may ask of a log: small enough that a test hands in its own. Errors go under `err`. */
@@ -24,8 +25,6 @@ export const silentLogger: Logger = {
   fatal: () => undefined,
   child: () => silentLogger,
 };
-
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 export interface LoggerOptions {
   /** The program; `name` of every line. */

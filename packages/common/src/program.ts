@@ -1,17 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { type Clock, systemClock } from './clock.ts';
+import { DAEMON_SETTINGS } from './daemon-settings.ts';
 import { EXIT, SettingsError, WeirError } from './errors.ts';
-import { createLogger, LOG_LEVELS, type Logger } from './logger.ts';
+import { createLogger, type Logger } from './logger.ts';
 import type { Service } from './service.ts';
-import { duration, oneOf } from './setting-values.ts';
 import {
-  defineSettings,
   type LoadedSettings,
   loadSettings,
   type ProgramIdentity,
   type SettingsOf,
   type SettingsSpec,
-  setting,
 } from './settings.ts';
 
 /**
@@ -60,31 +58,6 @@ export interface DaemonOptions<S extends SettingsSpec> extends ProgramIdentity {
   /** Where log lines go instead of stderr (tests). */
   log?: (line: string) => void;
 }
-
-/** Every daemon has these besides its own. */
-export const DAEMON_SETTINGS = defineSettings({
-  drainMs: setting({
-    flag: 'drain <duration>',
-    env: 'WEIR_DRAIN',
-    description: 'longest time to finish or hand back at SIGTERM',
-    parse: duration({ minMs: 100, maxMs: 3_600_000 }),
-    default: '10s',
-  }),
-  logLevel: setting({
-    flag: 'log-level <level>',
-    env: 'WEIR_LOG_LEVEL',
-    description: LOG_LEVELS.join(', '),
-    parse: oneOf(...LOG_LEVELS),
-    default: 'info',
-  }),
-  logFormat: setting({
-    flag: 'log-format <format>',
-    env: 'WEIR_LOG_FORMAT',
-    description: 'json, pretty, or auto: pretty on a terminal',
-    parse: oneOf('auto', 'json', 'pretty'),
-    default: 'auto',
-  }),
-});
 
 /** The version of the package whose `src/main.ts` or `dist/main.js` has the URL given. */
 export function packageVersion(mainUrl: string): string {

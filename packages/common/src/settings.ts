@@ -63,6 +63,14 @@ export function defineSettings<const S extends SettingsSpec>(spec: S): S {
   return Object.freeze(spec);
 }
 
+/** What must hold between settings that are each right. */
+export interface SettingRule<S> {
+  /** Which it is about; the fault is that of the first. */
+  readonly about: readonly (keyof S & string)[];
+  /** Throws a SettingsError. */
+  readonly check: (settings: S) => void;
+}
+
 export interface ProgramIdentity {
   name: string;
   version: string;

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { SettingsError } from './errors.ts';
+import { tlsFiles } from './http-settings.ts';
 
 /**
  * The certificate and the private key of the HTTP server, from their files. A pair is handed out only when both can be
@@ -27,13 +28,8 @@ const KEY_FLAG = '--http-tls-key';
 
 /** Undefined where neither is set: then HTTP is plain. Throws a SettingsError where only one is. */
 export function tlsPairReader(certFile: string | undefined, keyFile: string | undefined): ReadTlsPair | undefined {
-  if (certFile === undefined && keyFile === undefined) return undefined;
-  if (keyFile === undefined)
-    throw new SettingsError(`${KEY_FLAG}: got nothing, expected a file, as ${CERT_FLAG} is set`);
-  if (certFile === undefined) {
-    throw new SettingsError(`${CERT_FLAG}: got nothing, expected a file, as ${KEY_FLAG} is set`);
-  }
-  return () => readPair(certFile, keyFile);
+  const files = tlsFiles(certFile, keyFile);
+  return files && (() => readPair(files.certFile, files.keyFile));
 }
 
 function readPair(certFile: string, keyFile: string): TlsPair {

@@ -1,6 +1,6 @@
 import { packageVersion, runDaemon } from '@weir/common/program';
+import { RELAY_SETTINGS } from '@weir/common/relay-settings';
 import { buildRelay } from './relay.ts';
-import { RELAY_SETTINGS } from './settings.ts';
 
 await runDaemon({
   name: 'weir-relay',

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { RedisTime, systemClock } from '@weir/common/clock';
 import { readDeployment } from '@weir/common/deployment';
-import { SettingsError } from '@weir/common/errors';
 import { type Check, HttpServer } from '@weir/common/http';
 import { runChecks } from '@weir/common/http-health';
 import { httpLimits } from '@weir/common/http-settings';
@@ -10,6 +9,7 @@ import { relayStatesKey } from '@weir/common/keys';
 import type { Logger } from '@weir/common/logger';
 import type { BuildContext, Daemon } from '@weir/common/program';
 import { openRedis, passingFault } from '@weir/common/redis';
+import { checkRelaySettings, type RelaySettings } from '@weir/common/relay-settings';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import { type Address, formatAddress, isLoopback } from '@weir/common/setting-values';
 import { StateReport } from '@weir/common/state-report';
@@ -37,7 +37,6 @@ import { RelayStates } from './relay-state.ts';
 import { RedisReports } from './reports.ts';
 import { ReservedNames } from './reserved-names.ts';
 import { reservedNamesWatch } from './reserved-names-watch.ts';
-import type { RelaySettings } from './settings.ts';
 import { STAMP_DIGITS, Stamps } from './stamps.ts';
 import { UdpServer } from './udp-server.ts';
 import { WriteDoor } from './write-door.ts';
@@ -58,7 +57,7 @@ const MAX_CLOCK_APART_MS = 60_000;
 
 export async function buildRelay(settings: RelaySettings, context: BuildContext): Promise<Daemon> {
   const { logger, fail, stopping } = context;
-  checkTogether(settings);
+  checkRelaySettings(settings);
   const { prefix, partitions, id, drainMs } = settings;
   const log = logger.child({ id });
   const clock = systemClock;
@@ -306,20 +305,6 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
     },
     ready: () => ({ id, ...(http ? { http: http.address() } : {}), ...(udp ? { udp: udp.address() } : {}) }),
   };
-}
-
-/** Settings that are each right and do not fit together. */
-function checkTogether({ http, udp, bodyLimitBytes, inflightBytes, ...journals }: RelaySettings): void {
-  const { journal, journalBytes, journalMemoryBytes } = journals;
-  if (http === 'off' && udp === 'off') throw new SettingsError('--http: got off, expected an address, as --udp is off');
-  const bounds: [string, number][] = [
-    journal === 'disk' ? ['--journal-bytes', journalBytes] : ['--journal-memory', journalMemoryBytes],
-    ['--inflight-bytes', inflightBytes],
-  ];
-  for (const [flag, bytes] of bounds) {
-    if (bytes >= bodyLimitBytes) continue;
-    throw new SettingsError(`${flag}: got ${bytes} bytes, expected at least --body-limit (${bodyLimitBytes} bytes)`);
-  }
 }
 
 function tokenReader(path: string | undefined): (() => readonly TokenEntry[]) | undefined {

@@ -3,6 +3,7 @@
  * services over them. Every other file is pure. Before a name is added here: can the file take its world as an argument?
  */
 export const SHELL_FILES: ReadonlySet<string> = new Set([
+  'common/aggregator-settings.ts',
   'common/clock.ts',
   'common/deployment.ts',
   'common/http-health.ts',
@@ -12,6 +13,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'common/redis-check.ts',
   'common/redis-service.ts',
   'common/redis.ts',
+  'common/relay-settings.ts',
   'common/state-report.ts',
   'common/tls-files.ts',
   'relay/admission.ts',
@@ -27,7 +29,6 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'relay/reports.ts',
   'relay/reserved-names-watch.ts',
   'relay/relay.ts',
-  'relay/settings.ts',
   'relay/udp-server.ts',
   'relay/write-door.ts',
   'aggregator/aggregator.ts',
@@ -45,7 +46,6 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'aggregator/publisher.ts',
   'aggregator/relay-reports.ts',
   'aggregator/sealer.ts',
-  'aggregator/settings.ts',
   'aggregator/sink-flushers.ts',
   'aggregator/sinks/bounded.ts',
   'aggregator/sinks/file.ts',

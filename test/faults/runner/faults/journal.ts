@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { appendFile, cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RELAY_SETTINGS } from '@weir/relay/settings';
+import { RELAY_SETTINGS } from '@weir/common/relay-settings';
 import { cleanup } from '../../../support/cleanup.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 import { type Fault, lasting } from './fault.ts';

@@ -1,21 +1,12 @@
 import { hostname } from 'node:os';
-import { MAX_BATCH_BYTES } from '@weir/common/batch';
-import { DEFAULT_PARTITIONS, MAX_PARTITIONS } from '@weir/common/defaults';
-import { MAX_LINE_BYTES } from '@weir/common/event';
-import { HTTP_SETTINGS } from '@weir/common/http-settings';
-import { DAEMON_SETTINGS } from '@weir/common/program';
-import {
-  addressOrOff,
-  byteSize,
-  duration,
-  integer,
-  keyPrefix,
-  name,
-  oneOf,
-  redisUrl,
-  text,
-} from '@weir/common/setting-values';
-import { defineSettings, type SettingsOf, setting } from '@weir/common/settings';
+import { MAX_BATCH_BYTES } from './batch.ts';
+import { DAEMON_SETTINGS } from './daemon-settings.ts';
+import { DEFAULT_PARTITIONS, MAX_PARTITIONS } from './defaults.ts';
+import { SettingsError } from './errors.ts';
+import { MAX_LINE_BYTES } from './event.ts';
+import { HTTP_RULES, HTTP_SETTINGS } from './http-settings.ts';
+import { addressOrOff, byteSize, duration, integer, keyPrefix, name, oneOf, redisUrl, text } from './setting-values.ts';
+import { defineSettings, type SettingRule, type SettingsOf, setting } from './settings.ts';
 
 /** The settings of weir-relay. The number of partitions is agreed through Redis; the others are this process's own. */
 export const RELAY_SETTINGS = defineSettings({
@@ -170,3 +161,38 @@ export const RELAY_SETTINGS = defineSettings({
 });
 
 export type RelaySettings = SettingsOf<typeof RELAY_SETTINGS>;
+
+/** Settings that are each right and do not fit together: what must hold before anything of the relay is built. */
+const OWN_RULES: readonly SettingRule<RelaySettings>[] = [
+  {
+    about: ['http', 'udp'],
+    check: ({ http, udp }) => {
+      if (http !== 'off' || udp !== 'off') return;
+      throw new SettingsError('--http: got off, expected an address, as --udp is off');
+    },
+  },
+  {
+    about: ['journalBytes', 'journalMemoryBytes', 'journal', 'bodyLimitBytes'],
+    check: ({ journal, journalBytes, journalMemoryBytes, bodyLimitBytes }) => {
+      if (journal === 'disk') holdsOneBody('--journal-bytes', journalBytes, bodyLimitBytes);
+      else holdsOneBody('--journal-memory', journalMemoryBytes, bodyLimitBytes);
+    },
+  },
+  {
+    about: ['inflightBytes', 'bodyLimitBytes'],
+    check: ({ inflightBytes, bodyLimitBytes }) => holdsOneBody('--inflight-bytes', inflightBytes, bodyLimitBytes),
+  },
+];
+
+function holdsOneBody(flag: string, bytes: number, bodyLimitBytes: number): void {
+  if (bytes >= bodyLimitBytes) return;
+  throw new SettingsError(`${flag}: got ${bytes} bytes, expected at least --body-limit (${bodyLimitBytes} bytes)`);
+}
+
+/** Throws a SettingsError. */
+export function checkRelaySettings(settings: RelaySettings): void {
+  for (const { check } of OWN_RULES) check(settings);
+}
+
+/** All of them, also those that are held while the relay is built. */
+export const RELAY_RULES: readonly SettingRule<RelaySettings>[] = [...OWN_RULES, ...HTTP_RULES];

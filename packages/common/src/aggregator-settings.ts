@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
-import { DEFAULT_PARTITIONS, MAX_PARTITIONS } from '@weir/common/defaults';
-import type { Deployment } from '@weir/common/deployment';
-import { SettingsError } from '@weir/common/errors';
-import { HTTP_SETTINGS } from '@weir/common/http-settings';
-import { CUMULATIVE_USER_EVENT, UNIQUE_USER_EVENT } from '@weir/common/line-encode';
-import { formatPointTags, measurementName, type PointShape, pointTags } from '@weir/common/point-shape';
+import { DEFAULT_PARTITIONS, MAX_PARTITIONS } from './defaults.ts';
+import type { Deployment } from './deployment.ts';
+import { SettingsError } from './errors.ts';
+import { HTTP_RULES, HTTP_SETTINGS } from './http-settings.ts';
+import { CUMULATIVE_USER_EVENT, UNIQUE_USER_EVENT } from './line-encode.ts';
+import { formatPointTags, measurementName, type PointShape, pointTags } from './point-shape.ts';
 import {
   addressOrOff,
   byteSize,
@@ -17,8 +17,8 @@ import {
   redisUrl,
   secret,
   valueType,
-} from '@weir/common/setting-values';
-import { defineSettings, listSetting, type SettingsOf, setting } from '@weir/common/settings';
+} from './setting-values.ts';
+import { defineSettings, listSetting, type SettingRule, type SettingsOf, setting } from './settings.ts';
 
 /** What a sink URL means is judged by sink-url.ts, for all sinks together; here it is only kept from showing its secrets. */
 const sinkText = valueType('a sink URL', (text) => (text === '' ? undefined : text), maskUrl);
@@ -240,3 +240,15 @@ export function shapeOf(settings: AggregatorSettings): PointShape {
     time,
   };
 }
+
+/** Throws a SettingsError: windows begin at whole seconds. */
+export function checkWindow({ windowMs }: Pick<AggregatorSettings, 'windowMs'>): void {
+  if (windowMs % 1000 !== 0) throw new SettingsError(`--window: got ${windowMs}ms, expected whole seconds`);
+}
+
+/** What must hold between settings that are each right; what their sinks' URLs mean is judged by sink-url.ts. */
+export const AGGREGATOR_RULES: readonly SettingRule<AggregatorSettings>[] = [
+  { about: ['windowMs'], check: checkWindow },
+  { about: ['cumulativeMeasurement', 'uniqueMeasurement'], check: shapeOf },
+  ...HTTP_RULES,
+];
