@@ -149,7 +149,7 @@ export class PartitionMemory {
   apply(plan: FoldPlan): void {
     for (const claim of plan.windows) {
       if (claim.claim === 'absent' || claim.claim === 'open') {
-        if (claim.delta) claim.state.replay(claim.delta.record, this.#groups);
+        if (claim.delta) claim.state.confirm(claim.delta, this.#groups);
         this.#touch(claim.startSec, { kind: 'open', state: claim.state });
       } else if (claim.claim === 'refused') {
         this.#windows.delete(claim.startSec);

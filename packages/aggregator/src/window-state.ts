@@ -1,18 +1,29 @@
 import type { Totals } from '@weir/common/event';
 import { type GroupTable, groupName, type KnownGroup } from './group-table.ts';
-import { decodeRecord, encodeRecord, type LogSection, NO_VERSION, type Version } from './log-codec.ts';
+import {
+  type DecodedRecord,
+  decodeRecord,
+  encodeRecord,
+  type LogSection,
+  NO_VERSION,
+  type Version,
+} from './log-codec.ts';
 import { U64Set } from './u64-set.ts';
 
 /**
  * One window of one partition in memory: which identities were counted, which users each group has seen, and the version
  * of the log this is the sum of. It changes only by replaying records: those read from Redis, and this process's own
  * once Redis confirmed that they were appended.
+ *
+ * The identities and users of a delta are proposed in the tables at once (u64-set.ts). Whatever comes next settles that:
+ * the delta's own confirmation keeps them, and anything else, the next delta or a record read from Redis, takes them back
+ * first. So nobody has to remember to give up what a fold that failed had proposed.
  */
 export interface GroupTotals extends Totals {
   readonly group: KnownGroup;
 }
 
-/** What one fold would add to a window; made by DeltaBuilder, applied after Redis confirmed it. */
+/** What one fold would add to a window; made by DeltaBuilder, taken in after Redis confirmed it. */
 export interface WindowDelta {
   readonly record: Buffer;
   readonly version: Version;
@@ -28,6 +39,8 @@ export class WindowState {
   /** By object for speed, by name for truth: the group table forgets, and then makes new objects for old names. */
   readonly #byGroup = new Map<KnownGroup, number>();
   readonly #byName = new Map<string, number>();
+  /** Whose identities and users are proposed in the tables. */
+  #proposed: WindowDelta | undefined;
 
   constructor(startSec: number) {
     this.startSec = startSec;
@@ -43,7 +56,7 @@ export class WindowState {
   }
 
   get events(): number {
-    return this.#identities.size;
+    return this.#identities.size - this.#identities.proposals;
   }
 
   /** What this window holds in memory, in bytes, roughly: the tables, and 200 bytes a group. */
@@ -74,19 +87,61 @@ export class WindowState {
    * caller brings the rest again with more. Throws a RangeError when the bytes are no log.
    */
   replay(log: Buffer, groups: GroupTable): number {
+    this.takeBack();
     let at = 0;
     for (;;) {
       const record = decodeRecord(log, at);
       if (!record) return at;
-      for (const { eventTypeBytes: e, productBytes: p } of record.newGroups) {
-        this.#addGroup(groups.find(e, 0, e.length, p, 0, p.length));
-      }
-      this.#addSections(record.sections);
+      this.#takeRecord(record, record.end - at, groups);
       addAll(this.#identities, record.identities);
       addAll(this.#users, record.users);
-      this.#version = { length: this.#version.length + record.end - at, nonce: record.nonce };
       at = record.end;
     }
+  }
+
+  /** Takes in a delta that was made from this very version, and that Redis confirmed. */
+  confirm(delta: WindowDelta, groups: GroupTable): void {
+    if (delta !== this.#proposed) {
+      this.replay(delta.record, groups);
+      return;
+    }
+    this.#takeRecord(decodeRecord(delta.record, 0)!, delta.record.length, groups);
+    this.#identities.keep();
+    this.#users.keep();
+    this.#proposed = undefined;
+  }
+
+  /** What the delta builder does, and nobody else. */
+  proposeIdentity(hi: number, lo: number): boolean {
+    return this.#identities.propose(hi, lo);
+  }
+
+  proposeUser(hi: number, lo: number): boolean {
+    return this.#users.propose(hi, lo);
+  }
+
+  proposedWords(): { identities: Uint32Array; users: Uint32Array } {
+    return { identities: this.#identities.proposedWords, users: this.#users.proposedWords };
+  }
+
+  /** What is proposed from here on is this delta's. */
+  proposedBy(delta: WindowDelta): void {
+    this.#proposed = delta;
+  }
+
+  /** Nothing was proposed. */
+  takeBack(): void {
+    this.#identities.takeBack();
+    this.#users.takeBack();
+    this.#proposed = undefined;
+  }
+
+  #takeRecord(record: DecodedRecord, bytes: number, groups: GroupTable): void {
+    for (const { eventTypeBytes: e, productBytes: p } of record.newGroups) {
+      this.#addGroup(groups.find(e, 0, e.length, p, 0, p.length));
+    }
+    this.#addSections(record.sections);
+    this.#version = { length: this.#version.length + bytes, nonce: record.nonce };
   }
 
   #addGroup(group: KnownGroup): void {
@@ -110,61 +165,54 @@ function addAll(set: U64Set, pairs: DataView): void {
   for (let i = 0; i < pairs.byteLength; i += 8) set.add(pairs.getUint32(i, true), pairs.getUint32(i + 4, true));
 }
 
-/** Collects what a fold finds new in one window, beside the state, which it only reads. */
+/** Collects what a fold finds new in one window, and proposes it there. There is one at a time for a state. */
 export class DeltaBuilder {
   readonly #state: WindowState;
-  readonly #identities = new U64Set();
-  readonly #users = new U64Set();
-  readonly #identityWords: number[] = [];
-  readonly #userWords: number[] = [];
+  #events = 0;
   readonly #newGroups: KnownGroup[] = [];
   readonly #newPositions = new Map<string, number>();
+  /** By object, for speed. Two objects may be of one name, and have one section. */
+  readonly #byGroup = new Map<KnownGroup, LogSection>();
   readonly #sections = new Map<number, LogSection>();
 
   constructor(state: WindowState) {
+    state.takeBack();
     this.#state = state;
   }
 
   get events(): number {
-    return this.#identities.size;
+    return this.#events;
   }
 
   /** True when the event is new to the window and to this fold; it is taken in then. */
   add(group: KnownGroup, identityHi: number, identityLo: number, userHi: number, userLo: number): boolean {
-    if (this.#state.counted(identityHi, identityLo)) return false;
-    if (!this.#identities.add(identityHi, identityLo)) return false;
-    this.#identityWords.push(identityHi, identityLo);
-    const section = this.#section(group);
+    const state = this.#state;
+    if (!state.proposeIdentity(identityHi, identityLo)) return false;
+    this.#events++;
+    const section = this.#byGroup.get(group) ?? this.#section(group);
     section.events++;
-    if (!this.#state.seen(userHi, userLo) && this.#users.add(userHi, userLo)) {
-      this.#userWords.push(userHi, userLo);
-      section.users++;
-    }
+    if (state.proposeUser(userHi, userLo)) section.users++;
     return true;
   }
 
   /** Whether the event is a duplicate, without taking it in. */
   isDuplicate(identityHi: number, identityLo: number): boolean {
-    return this.#state.counted(identityHi, identityLo) || this.#identities.has(identityHi, identityLo);
+    return this.#state.counted(identityHi, identityLo);
   }
 
   /** Undefined when nothing new was found: then the version stays. `nonce` is 16 fresh random bytes. */
   build(nonce: Uint8Array): WindowDelta | undefined {
-    if (this.#identities.size === 0) return undefined;
-    const record = encodeRecord(
-      {
-        newGroups: this.#newGroups,
-        sections: [...this.#sections.values()],
-        identities: Uint32Array.from(this.#identityWords),
-        users: Uint32Array.from(this.#userWords),
-      },
-      nonce,
-    );
+    if (this.#events === 0) return undefined;
+    const state = this.#state;
+    const sections = [...this.#sections.values()];
+    const record = encodeRecord({ newGroups: this.#newGroups, sections, ...state.proposedWords() }, nonce);
     const version = {
-      length: this.#state.version.length + record.length,
+      length: state.version.length + record.length,
       nonce: Buffer.from(nonce).toString('hex'),
     };
-    return { record, version, events: this.#identities.size };
+    const delta = { record, version, events: this.#events };
+    state.proposedBy(delta);
+    return delta;
   }
 
   #section(group: KnownGroup): LogSection {
@@ -180,6 +228,7 @@ export class DeltaBuilder {
       section = { group: position, events: 0, users: 0 };
       this.#sections.set(position, section);
     }
+    this.#byGroup.set(group, section);
     return section;
   }
 }
