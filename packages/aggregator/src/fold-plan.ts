@@ -5,8 +5,9 @@ import { DeltaBuilder, type WindowDelta, WindowState } from './window-state.ts';
 
 /**
  * Decides what folding some stream entries means, against what this process believes of the windows they touch. Pure:
- * it changes nothing but what is proposed in the windows' tables (window-state.ts). The plan carries every belief it rests on as a claim, and the fold script checks all of them
- * before its first write; a plan that was made from stale beliefs is refused as a whole and made again.
+ * it changes nothing but what is proposed in the windows' tables (window-state.ts). The plan carries every belief it rests
+ * on as a claim, and the fold script checks all of them before its first write; a plan that was made from stale beliefs is
+ * refused as a whole and made again.
  */
 export type KnownWindow =
   /** With its state as long as its log is kept: its totals may still have to be published. */

@@ -15,7 +15,10 @@ export interface HashKey {
 /** What is being hashed; two domains never share a value. */
 export const DOMAIN = { eventType: 1, group: 2, user: 3, event: 4, batch: 5, arrival: 6, keyedArrival: 7 } as const;
 
-/** The last hash: two unsigned 32-bit halves. Read them before hashing again. */
+/**
+ * The last hash: two halves as signed 32-bit integers, which V8 keeps here without allocating; unsigned ones it does not.
+ * Read them before hashing again.
+ */
 export let hashHi = 0;
 export let hashLo = 0;
 
@@ -35,24 +38,57 @@ export function hash64(
   let v1 = (key.k1 ^ 0xee) | 0;
   let v2 = (0x6c796765 ^ key.k0) | 0;
   let v3 = (0x74656462 ^ key.k1 ^ domain) | 0;
-  const full = (end - start) >> 2;
-  const words = full + 5;
+  v3 ^= a;
+  v0 = (v0 + v1) | 0;
+  v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+  v0 = (v0 << 16) | (v0 >>> 16);
+  v2 = (v2 + v3) | 0;
+  v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+  v0 = (v0 + v3) | 0;
+  v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+  v2 = (v2 + v1) | 0;
+  v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+  v2 = (v2 << 16) | (v2 >>> 16);
+  v0 ^= a;
+  v3 ^= b;
+  v0 = (v0 + v1) | 0;
+  v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+  v0 = (v0 << 16) | (v0 >>> 16);
+  v2 = (v2 + v3) | 0;
+  v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+  v0 = (v0 + v3) | 0;
+  v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+  v2 = (v2 + v1) | 0;
+  v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+  v2 = (v2 << 16) | (v2 >>> 16);
+  v0 ^= b;
+  v3 ^= c;
+  v0 = (v0 + v1) | 0;
+  v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+  v0 = (v0 << 16) | (v0 >>> 16);
+  v2 = (v2 + v3) | 0;
+  v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+  v0 = (v0 + v3) | 0;
+  v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+  v2 = (v2 + v1) | 0;
+  v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+  v2 = (v2 << 16) | (v2 >>> 16);
+  v0 ^= c;
+  v3 ^= d;
+  v0 = (v0 + v1) | 0;
+  v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+  v0 = (v0 << 16) | (v0 >>> 16);
+  v2 = (v2 + v3) | 0;
+  v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+  v0 = (v0 + v3) | 0;
+  v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+  v2 = (v2 + v1) | 0;
+  v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+  v2 = (v2 << 16) | (v2 >>> 16);
+  v0 ^= d;
   let at = start;
-  for (let i = 0; i < words; i++) {
-    let word: number;
-    if (i >= 4) {
-      if (i < words - 1) {
-        word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-        at += 4;
-      } else {
-        word = ((end - start + 16) & 0xff) << 24;
-        if (at < end) word |= bytes[at]!;
-        if (at + 1 < end) word |= bytes[at + 1]! << 8;
-        if (at + 2 < end) word |= bytes[at + 2]! << 16;
-      }
-    } else {
-      word = i === 0 ? a : i === 1 ? b : i === 2 ? c : d;
-    }
+  for (const last = end - 3; at < last; at += 4) {
+    const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
     v3 ^= word;
     v0 = (v0 + v1) | 0;
     v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
@@ -66,10 +102,26 @@ export function hash64(
     v2 = (v2 << 16) | (v2 >>> 16);
     v0 ^= word;
   }
+  let tail = ((end - start + 16) & 0xff) << 24;
+  if (at < end) tail |= bytes[at]!;
+  if (at + 1 < end) tail |= bytes[at + 1]! << 8;
+  if (at + 2 < end) tail |= bytes[at + 2]! << 16;
+  v3 ^= tail;
+  v0 = (v0 + v1) | 0;
+  v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+  v0 = (v0 << 16) | (v0 >>> 16);
+  v2 = (v2 + v3) | 0;
+  v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+  v0 = (v0 + v3) | 0;
+  v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+  v2 = (v2 + v1) | 0;
+  v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+  v2 = (v2 << 16) | (v2 >>> 16);
+  v0 ^= tail;
   v2 ^= 0xee;
   for (let round = 0; round < 6; round++) {
     if (round === 3) {
-      hashLo = (v1 ^ v3) >>> 0;
+      hashLo = v1 ^ v3;
       v1 ^= 0xdd;
     }
     v0 = (v0 + v1) | 0;
@@ -83,7 +135,7 @@ export function hash64(
     v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
     v2 = (v2 << 16) | (v2 >>> 16);
   }
-  hashHi = (v1 ^ v3) >>> 0;
+  hashHi = v1 ^ v3;
   // Tables mark an empty slot with 0; one value in 2^64 gives way.
   if (hashHi === 0 && hashLo === 0) hashLo = 1;
 }
