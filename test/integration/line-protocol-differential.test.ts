@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InfluxV1Sink } from '@weir/aggregator/sinks/influx-v1';
-import { type InfluxV1Spec, parseSinkUrl } from '@weir/aggregator/sinks/sink-url';
 import { LINE, LineScanner, type Precision } from '@weir/common/line-protocol';
 import { DEFAULT_SHAPE } from '@weir/common/point-shape';
+import { type InfluxV1Spec, parseSinkUrl } from '@weir/common/sink-url';
 import { LineReader } from '@weir/relay/lines';
 import { Stamps } from '@weir/relay/stamps';
 import fc from 'fast-check';

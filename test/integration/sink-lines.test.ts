@@ -1,7 +1,7 @@
 import { InfluxV1Sink } from '@weir/aggregator/sinks/influx-v1';
 import { LINES_PER_REQUEST } from '@weir/aggregator/sinks/line-requests';
-import { type InfluxV1Spec, parseSinkUrl } from '@weir/aggregator/sinks/sink-url';
 import { DEFAULT_SHAPE } from '@weir/common/point-shape';
+import { type InfluxV1Spec, parseSinkUrl } from '@weir/common/sink-url';
 import fc from 'fast-check';
 import { cleanup } from '../support/cleanup.ts';
 import type { Series } from '../support/influx-points.ts';

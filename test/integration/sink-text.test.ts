@@ -6,10 +6,10 @@ import { InfluxV1Sink } from '@weir/aggregator/sinks/influx-v1';
 import { InfluxV2Sink } from '@weir/aggregator/sinks/influx-v2';
 import { openSink } from '@weir/aggregator/sinks/open-sink';
 import type { SinkPoint } from '@weir/aggregator/sinks/sink';
-import { parseSinkUrls } from '@weir/aggregator/sinks/sink-url';
 import { StdoutSink } from '@weir/aggregator/sinks/stdout';
 import { silentLogger } from '@weir/common/logger';
 import { DEFAULT_SHAPE } from '@weir/common/point-shape';
+import { parseSinkUrls } from '@weir/common/sink-url';
 import { tempDir } from '../support/temp-dir.ts';
 
 const MINUTE = { startSec: 1478507520, windowSec: 60 };

@@ -2,9 +2,9 @@ import { hostname } from 'node:os';
 import type { Writable } from 'node:stream';
 import { type AggregatorSettings, checkWindow, shapeOf } from '@weir/common/aggregator-settings';
 import type { BuildContext, Daemon } from '@weir/common/program';
+import { parseSinkUrls } from '@weir/common/sink-url';
 import { Aggregator } from './aggregator.ts';
 import { openSink } from './sinks/open-sink.ts';
-import { parseSinkUrls } from './sinks/sink-url.ts';
 
 /**
  * The aggregator as `main.ts` runs it, from its settings. Throws a SettingsError when they cannot be used together, or a

@@ -19,18 +19,30 @@ const CONNECT_TIMEOUT_MS = 3_000;
 
 /** Connects, finds out the number of partitions, hands all to `use`, and closes the connection whatever happens. */
 export async function withDeployment<T>(
-  { flags }: CommandContext,
+  context: CommandContext,
   use: (target: DeploymentTarget) => Promise<T>,
 ): Promise<T> {
-  const url = flags.read('redis', redisUrl);
+  const { flags } = context;
+  const address = redisAddress(flags.read('redis', redisUrl));
   const prefix = flags.read('prefix', keyPrefix);
   const wanted = flags.readOptional('partitions', integer(1, MAX_PARTITIONS));
+  return withRedis(context, async (redis) => {
+    const recorded = (await readDeployment(redis, prefix)) ?? {};
+    const partitions = choosePartitions(prefix, address, wanted, recorded);
+    return use({ redis, prefix, partitions, recorded });
+  });
+}
+
+/** The same without a deployment: there may be none. */
+export async function withRedis<T>(
+  { flags }: Pick<CommandContext, 'flags'>,
+  use: (redis: Redis) => Promise<T>,
+): Promise<T> {
+  const url = flags.read('redis', redisUrl);
   const redis = openRedis({ url, name: 'weir-cli', commandTimeoutMs: CONNECT_TIMEOUT_MS });
   try {
     await connect(redis);
-    const recorded = (await readDeployment(redis, prefix)) ?? {};
-    const partitions = choosePartitions(prefix, redisAddress(url), wanted, recorded);
-    return await use({ redis, prefix, partitions, recorded });
+    return await use(redis);
   } catch (error) {
     if (!(error instanceof RedisFault)) throw error;
     throw new WeirError(error.code, `Redis at ${redisAddress(url)}: ${reasonOf(error)}`, error.retryable, {

@@ -169,6 +169,22 @@ export const READING_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/config-show.ts'),
   },
   {
+    name: 'config check',
+    operands: '<file>',
+    summary: 'whether a settings file is right, for a daemon or this command: all its faults at once (exit 78)',
+    topic: SET_UP,
+    flags: [
+      {
+        flag: '--for <program>',
+        description: 'relay, aggregator or cli; else whose keys it has',
+        values: ['relay', 'aggregator', 'cli'],
+      },
+      ...DEPLOYMENT_FLAGS.filter((flag) => flag.flag !== '--partitions <n>'),
+      ...OUTPUT_FLAGS.filter((flag) => flag.flag !== '--utc'),
+    ],
+    load: () => import('./commands/config-check.ts'),
+  },
+  {
     name: 'completion',
     operands: '<shell>',
     summary: 'completions for bash, zsh or fish: source <(weir completion bash)',

@@ -150,19 +150,42 @@ export async function agreeOnDeployment(
   const reply = (await agree.run(redis, [deploymentKey(prefix)], [OF_AGGREGATORS, ...args])) as Buffer[];
   const stored = new Map<string, string>();
   for (let i = 0; i + 1 < reply.length; i += 2) stored.set(reply[i]!.toString(), reply[i + 1]!.toString());
-  const conflict = findConflict(prefix, wanted, stored);
-  if (conflict !== undefined) throw new SettingsError(conflict);
+  const [conflict] = conflicts(prefix, wanted, stored);
+  if (conflict) throw new SettingsError(conflict.message);
   return read(stored);
 }
 
 /** The record, or undefined when no process of this deployment ever started. Rejects with a RedisFault. */
 export async function readDeployment(redis: Redis, prefix: string): Promise<Partial<Deployment> | undefined> {
+  const stored = await readStored(redis, prefix);
+  return stored.size === 0 ? undefined : read(stored);
+}
+
+async function readStored(redis: Redis, prefix: string): Promise<Map<string, string>> {
   try {
-    const stored = new Map(Object.entries(await redis.hgetall(deploymentKey(prefix))));
-    return stored.size === 0 ? undefined : read(stored);
+    return new Map(Object.entries(await redis.hgetall(deploymentKey(prefix))));
   } catch (error) {
     throw redisFault(error);
   }
+}
+
+/**
+ * Where the wanted values differ from the recorded ones, each as the start of a daemon would say it, by the flag; undefined when
+ * nothing is recorded. Rejects with a RedisFault.
+ */
+export async function compareWithDeployment(
+  redis: Redis,
+  prefix: string,
+  wanted: Partial<Deployment>,
+): Promise<Conflict[] | undefined> {
+  const stored = await readStored(redis, prefix);
+  if (stored.size === 0) return undefined;
+  for (const [field, { before }] of stored.has(OF_AGGREGATORS) ? FIELDS : []) {
+    if (before !== undefined && !stored.has(field)) stored.set(field, before);
+  }
+  // What is not recorded yet the daemon would record.
+  const recorded = Object.entries(wanted).filter(([field]) => stored.has(field));
+  return conflicts(prefix, Object.fromEntries(recorded), stored);
 }
 
 /** How the points of a deployment look. What is not recorded is as it was before it could be. */
@@ -178,21 +201,25 @@ export function recordedShape(deployment: Partial<Deployment>): PointShape {
   };
 }
 
-/** One line that names the setting, both values and the remedy; undefined when all agree. */
-function findConflict(
-  prefix: string,
-  wanted: Partial<Deployment>,
-  stored: ReadonlyMap<string, string>,
-): string | undefined {
+export interface Conflict {
+  /** `--window` */
+  flag: string;
+  /** One line that names the setting, both values and the remedy. */
+  message: string;
+}
+
+function conflicts(prefix: string, wanted: Partial<Deployment>, stored: ReadonlyMap<string, string>): Conflict[] {
+  const found: Conflict[] = [];
   for (const [field, here] of write(wanted)) {
     const there = stored.get(field);
     if (here === there) continue;
     const { flag, show } = FIELDS.get(field)!;
     const expected = there === undefined ? 'nothing' : show(there);
     const remedy = field === 'sinks' ? 'change them with weir sink add or remove' : 'start with the recorded value';
-    return `${flag}: got ${show(here)}, expected ${expected}, which deployment "${prefix}" has recorded in Redis: ${remedy}, or take another --prefix`;
+    const message = `${flag}: got ${show(here)}, expected ${expected}, which deployment "${prefix}" has recorded in Redis: ${remedy}, or take another --prefix`;
+    found.push({ flag, message });
   }
-  return undefined;
+  return found;
 }
 
 function write(deployment: Partial<Deployment>): Map<string, string> {

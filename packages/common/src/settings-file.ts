@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLParseError } from 'yaml';
 import { SettingsError } from './errors.ts';
 
 /**
@@ -11,39 +11,65 @@ export function readSettingsFile(
   expectedByKey: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, readonly string[]> {
   const values = new Map<string, readonly string[]>();
-  for (const { key, value } of readItems(path, readFile)) {
-    const name = textOf(key) ?? '';
+  const { items, fault } = parseSettingsFile(readText(path, readFile));
+  if (fault) {
+    const where = fault.yaml?.linePos ? `, ${fault.yaml.code} in line ${fault.yaml.linePos[0].line}` : '';
+    throw new SettingsError(`--config: got ${JSON.stringify(path)}${where}, ${EXPECTED_FORM}`, { cause: fault.yaml });
+  }
+  for (const { name, texts } of items) {
     const expected = expectedByKey.get(name);
     if (expected === undefined) {
       throw new SettingsError(`${JSON.stringify(name)} in ${path}: unknown key, expected the name of a flag`);
     }
-    const texts = isSeq(value) ? value.items.map(textOf) : [textOf(value)];
-    if (!texts.every((text) => text !== undefined)) {
-      throw new SettingsError(`${name} in ${path}: got no plain value, expected ${expected}`);
-    }
+    if (texts === undefined) throw new SettingsError(`${name} in ${path}: got no plain value, expected ${expected}`);
     values.set(name, texts);
   }
   return values;
 }
 
-function readItems(path: string, readFile: (path: string) => string): readonly { key: unknown; value: unknown }[] {
-  let source: string;
+export const EXPECTED_FORM = 'expected YAML of the form "flag: value"';
+
+export interface SettingsFileItem {
+  /** '' for what is no plain text. */
+  name: string;
+  line: number;
+  /** Undefined where one of them is no plain value. */
+  texts: readonly string[] | undefined;
+}
+
+export interface SettingsFileText {
+  items: readonly SettingsFileItem[];
+  /** Why there are none. `yaml`: the parser's, unless it is YAML of another form. */
+  fault?: { yaml: YAMLParseError | undefined };
+}
+
+/** Pure. */
+export function parseSettingsFile(source: string): SettingsFileText {
+  const lineCounter = new LineCounter();
+  const { errors, contents } = parseDocument(source, { logLevel: 'silent', lineCounter });
+  const yaml = errors[0];
+  if (yaml || (contents !== null && !isMap(contents))) return { items: [], fault: { yaml } };
+  const items = (contents?.items ?? []).map(({ key, value }) => {
+    const texts = isSeq(value) ? value.items.map(textOf) : [textOf(value)];
+    return {
+      name: textOf(key) ?? '',
+      line: lineCounter.linePos((key as Node | null)?.range?.[0] ?? 0).line,
+      texts: texts.every((text) => text !== undefined) ? texts : undefined,
+    };
+  });
+  return { items };
+}
+
+/** Throws a SettingsError. */
+export function readText(path: string, readFile: (path: string) => string): string {
   try {
-    source = readFile(path);
+    return readFile(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
     throw new SettingsError(`--config: got ${JSON.stringify(path)} (${code}), expected a readable YAML file`, {
       cause: error,
     });
   }
-  const { errors, contents } = parseDocument(source, { logLevel: 'silent' });
-  const fault = errors[0];
-  if (!fault && contents === null) return [];
-  if (!fault && isMap(contents)) return contents.items;
-  const where = fault?.linePos ? `, ${fault.code} in line ${fault.linePos[0].line}` : '';
-  throw new SettingsError(`--config: got ${JSON.stringify(path)}${where}, expected YAML of the form "flag: value"`, {
-    cause: fault,
-  });
 }
 
 /** Undefined for nothing, maps, lists and references. */

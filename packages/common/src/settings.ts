@@ -121,7 +121,8 @@ export function loadSettings<const S extends SettingsSpec>(
   return { kind: 'run', settings: Object.freeze(settings) as SettingsOf<S>, shown };
 }
 
-function yamlKey({ flag }: Setting<unknown>): string | undefined {
+/** Its key in the file; undefined where only the environment has it. */
+export function yamlKey({ flag }: Setting<unknown>): string | undefined {
   return flag?.split(' ')[0];
 }
 
@@ -174,7 +175,7 @@ function splitList(declared: Setting<unknown>, text: string): string[] {
 }
 
 /** One line, whatever is in it. */
-function quote(value: string): string {
+export function quote(value: string): string {
   return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value);
 }
 

@@ -78,6 +78,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'cli/commands/dead-show.ts',
   'cli/commands/flush.ts',
   'cli/commands/check.ts',
+  'cli/commands/config-check.ts',
   'cli/commands/consumers.ts',
   'cli/commands/doctor.ts',
   'cli/commands/lag.ts',

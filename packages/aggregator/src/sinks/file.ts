@@ -1,9 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { PointLines } from '@weir/common/line-encode';
 import type { PointShape } from '@weir/common/point-shape';
+import type { FileSpec } from '@weir/common/sink-url';
 import { linesText, pointsText } from './line-text.ts';
 import { type LinesResult, type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
-import type { FileSpec } from './sink-url.ts';
 
 /**
  * A sink that appends line protocol to a file: the last line of a series and timestamp is the one that holds. Lines are

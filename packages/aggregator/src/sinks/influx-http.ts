@@ -1,12 +1,12 @@
 import http from 'node:http';
 import https from 'node:https';
 import { HttpError, InfluxDB, type Transport } from '@influxdata/influxdb-client';
+import type { TlsSpec, TokenSpec } from '@weir/common/sink-url';
 import { type BoundedResult, bounded } from './bounded.ts';
 import { requestFault } from './influx-faults.ts';
 import { SinkError } from './sink.ts';
 import { sinkTlsContext } from './sink-tls.ts';
 import { SinkToken } from './sink-token.ts';
-import type { TlsSpec, TokenSpec } from './sink-url.ts';
 
 /**
  * One InfluxDB over HTTP, through the client's own transport, with what the client leaves out: its timeout only gives up

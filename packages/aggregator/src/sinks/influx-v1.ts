@@ -1,10 +1,10 @@
 import { MEASUREMENTS, nanoseconds, PointLines, pointSec } from '@weir/common/line-encode';
 import type { PointShape } from '@weir/common/point-shape';
+import type { InfluxV1Spec } from '@weir/common/sink-url';
 import { InfluxHttp } from './influx-http.ts';
 import { type SendLines, writeLines, writePoints } from './influx-write.ts';
 import { InfluxqlAnswer } from './influxql-answer.ts';
 import type { LinesResult, Sink, SinkPoint, SinkWindow, WriteResult } from './sink.ts';
-import type { InfluxV1Spec } from './sink-url.ts';
 
 /**
  * A sink on the InfluxDB 1.x API. Writes go through the client's WriteApi with its path turned to `/write`; reads are one

@@ -7,11 +7,11 @@ import {
 } from '@influxdata/influxdb-client';
 import { MEASUREMENTS, type Measurement, PointLines, pointSec } from '@weir/common/line-encode';
 import type { PointShape } from '@weir/common/point-shape';
+import type { InfluxV2Spec } from '@weir/common/sink-url';
 import { oneLine } from './influx-faults.ts';
 import { badAnswer, InfluxHttp } from './influx-http.ts';
 import { type SendLines, writeLines, writePoints } from './influx-write.ts';
 import { type LinesResult, type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
-import type { InfluxV2Spec } from './sink-url.ts';
 
 /**
  * A sink on the InfluxDB 2.x API. Reads are Flux, one query per measurement: `group()` puts a measurement's series into

@@ -1,11 +1,11 @@
 import type { Writable } from 'node:stream';
 import type { Logger } from '@weir/common/logger';
 import type { PointShape } from '@weir/common/point-shape';
+import type { SinkSpec } from '@weir/common/sink-url';
 import { FileSink } from './file.ts';
 import { InfluxV1Sink } from './influx-v1.ts';
 import { InfluxV2Sink } from './influx-v2.ts';
 import type { Sink } from './sink.ts';
-import type { SinkSpec } from './sink-url.ts';
 import { StdoutSink } from './stdout.ts';
 
 export interface OpenSinkOptions {

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { SettingsError } from '@weir/common/errors';
-import type { TlsSpec } from './sink-url.ts';
+import type { TlsSpec } from '@weir/common/sink-url';
 
 /**
  * What the TLS connections to a sink are made with. It is put together once for all of them: the certificates that a system

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { SettingsError } from '@weir/common/errors';
-import type { TokenSpec } from './sink-url.ts';
+import type { TokenSpec } from '@weir/common/sink-url';
 
 /**
  * The token of a sink. One in a file may be replaced while the process runs: it is read again when the sink does not

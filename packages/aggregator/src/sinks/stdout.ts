@@ -1,9 +1,9 @@
 import type { Writable } from 'node:stream';
 import { PointLines } from '@weir/common/line-encode';
 import type { PointShape } from '@weir/common/point-shape';
+import type { StdoutSpec } from '@weir/common/sink-url';
 import { linesText, pointsText } from './line-text.ts';
 import { type LinesResult, type Sink, SinkError, type SinkPoint, type SinkWindow, type WriteResult } from './sink.ts';
-import type { StdoutSpec } from './sink-url.ts';
 
 /** A sink that prints line protocol on a stream it does not own. A write resolves once the stream took the lines. */
 export class StdoutSink implements Sink {

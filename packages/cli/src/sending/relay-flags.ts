@@ -1,11 +1,7 @@
-import { duration, secret, valueType } from '@weir/common/setting-values';
+import { duration, secret } from '@weir/common/setting-values';
 import type { CommandContext } from '../command-context.ts';
 import { RelayClient } from './relay-client.ts';
-
-const relayUrl = valueType('http(s)://host:port of a relay', (text) => {
-  const url = /^https?:\/\/[^/?#@\s]+\/?$/.test(text) && URL.canParse(text);
-  return url ? text.replace(/\/$/, '') : undefined;
-});
+import { relayUrl } from './relay-url.ts';
 
 /** How long one answer is waited for. A relay itself gives up after `--append-timeout`, 5 s unless told. */
 const ANSWER_MS = 15_000;

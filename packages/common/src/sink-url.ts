@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { duration } from '@weir/common/setting-values';
+import { duration } from './setting-values.ts';
 import { failUrl, type SinkUrlOptions, UrlParameters } from './url-parameters.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { SettingsError } from '@weir/common/errors';
-import { maskUrl, sinkName, type ValueType } from '@weir/common/setting-values';
+import { SettingsError } from './errors.ts';
+import { maskUrl, sinkName, type ValueType } from './setting-values.ts';
 
 /** The parameters behind the `?` of a sink URL, each at most once, and the one-line faults about them. Pure. */
 export interface SinkUrlOptions {

@@ -1,5 +1,5 @@
-import { type InfluxV1Spec, parseSinkUrl, parseSinkUrls } from '@weir/aggregator/sinks/sink-url';
 import { SettingsError } from '@weir/common/errors';
+import { type InfluxV1Spec, parseSinkUrl, parseSinkUrls } from '@weir/common/sink-url';
 
 function faultOf(text: string, setting = '--sink'): string {
   try {
