@@ -221,12 +221,25 @@ describe('with one sink away', () => {
     const { out } = await look('windows', '--sink', 'az2', '--unflushed');
     expect(out.match(/unflushed 0 B of \d+ B$/gm)).toHaveLength(6);
     expect((await look('windows', '--sink', 'az3')).err).toContain('--sink: got "az3", expected az1 or az2');
+    await send(region.relays[0]!, ['cpu,host=a load=1 1478507520000000000', 'cpu,host=b load=2 1478507520000000000']);
+    await eventuallyHolds(
+      async () =>
+        expect(await status()).toMatch(/^az2 .*\n {2}2 other lines \(\d+ B\) wait for az2, the oldest for [\d.]+s$/m),
+      { what: 'az1 to have the other lines, and az2 to lack them' },
+    );
+    const check = await weir(['check', '--redis', region.redis.url, '--others-critical', '1ms']);
+    expect(check).toMatchObject({ code: 2, err: '' });
+    expect(check.out).toMatch(
+      /; others_az2 [\d.]+s \(above 0\.001s\) \|.* others_az1=0s;300;0\.001;0 others_az2=[\d.]+s;/,
+    );
     await proxy.acceptConnections();
     await eventuallyHolds(
       async () => expect((await look('windows', '--sink', 'az2', '--unflushed')).out).toBe('no windows match\n'),
       { what: 'the sink to be filled' },
     );
-    await eventuallyHolds(async () => expect(await status()).toMatch(/^ok: /), { what: 'all to be well' });
+    await eventuallyHolds(async () => expect(await status()).toMatch(/^ok: (?!.*other lines)/s), {
+      what: 'all to be well',
+    });
   });
 
   test('a monitor is warned, and the doctor names the sink', async () => {

@@ -55,6 +55,10 @@ export const SINK: SinkStatus = {
   overdueMs: null,
   oldestUnflushedSec: null,
   unsettledWindows: 0,
+  otherLines: 0,
+  otherBytes: 0,
+  otherOldestAgoMs: null,
+  otherDropped: 0,
 };
 
 export const FACTS: StatusFacts = {

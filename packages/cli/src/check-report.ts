@@ -35,6 +35,8 @@ export interface Thresholds {
   lag: Limits;
   pending: Limits;
   unflushed: Limits;
+  /** Age of the oldest, seconds. */
+  others: Limits;
   memory: Limits;
 }
 
@@ -54,7 +56,7 @@ const CRITICAL: ReadonlySet<FindingCode> = new Set([
   'redis-disk',
 ]);
 /** The thresholds judge that. */
-const MEASURED: ReadonlySet<FindingCode> = new Set(['behind']);
+const MEASURED: ReadonlySet<FindingCode> = new Set(['behind', 'others-behind']);
 
 export function checkReport(status: StatusReport, thresholds: Thresholds): CheckReport {
   const measures = measuresOf(status, thresholds);
@@ -90,9 +92,16 @@ function measuresOf({ partitions, sinks, aggregators, redis }: StatusReport, thr
     ...sinks.map(({ name, unflushedWindows }) =>
       measure(`unflushed_${name}`, unflushedWindows, '', thresholds.unflushed),
     ),
+    ...sinks.map((sink) => measure(`others_${sink.name}`, othersSeconds(sink), 's', thresholds.others)),
     measure('redis_memory', Math.round(memory * 10) / 10, '%', thresholds.memory),
     measure('aggregators', aggregators.filter(({ alive }) => alive).length, '', { warning: null, critical: null }),
   ];
+}
+
+/** Where none wait it is 0. */
+function othersSeconds({ otherLines, otherOldestAgoMs }: StatusReport['sinks'][number]): number | null {
+  if (otherOldestAgoMs !== null) return otherOldestAgoMs / 1_000;
+  return otherLines === 0 ? 0 : null;
 }
 
 function measure(name: string, value: number | null, unit: Measure['unit'], limits: Limits): Measure {

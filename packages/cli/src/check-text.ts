@@ -28,10 +28,10 @@ export function prometheusText({ state, measures, prefix }: CheckReport): string
   const families = new Map<string, string[]>();
   for (const { name, value, unit } of measures) {
     if (value === null) continue;
-    const sink = /^unflushed_(.+)$/.exec(name)?.[1];
-    const family = sink === undefined ? `weir_check_${name}${suffixOf(unit)}` : 'weir_check_unflushed_windows';
-    const of = sink === undefined ? labels : `${labels},sink="${escaped(sink)}"`;
-    families.set(family, [...(families.get(family) ?? []), `${family}{${of}} ${value}`]);
+    const [, of, sink] = /^(unflushed|others)_(.+)$/s.exec(name) ?? [];
+    const family = of === 'unflushed' ? 'weir_check_unflushed_windows' : `weir_check_${of ?? name}${suffixOf(unit)}`;
+    const labelled = sink === undefined ? labels : `${labels},sink="${escaped(sink)}"`;
+    families.set(family, [...(families.get(family) ?? []), `${family}{${labelled}} ${value}`]);
   }
   for (const [family, samples] of families) lines.push(`# TYPE ${family} gauge`, ...samples);
   return `${lines.join('\n')}\n`;

@@ -13,7 +13,7 @@ export function lateFindings(facts: StatusFacts, judging: Judging): Said[] {
     ...redis(facts),
     ...aggregators(facts, judging),
     ...relays.flatMap((relay) => relaySaid(relay, facts.prefix, judging)),
-    ...sinks.flatMap((sink) => sinkSaid(sink, judging)),
+    ...sinks.flatMap((sink) => [...sinkSaid(sink, judging), ...othersSaid(sink, judging)]),
   ];
 }
 
@@ -154,6 +154,15 @@ function sinkSaid(sink: SinkStatus, { lateAfterMs }: Judging): Said[] {
     return [{ code: 'sink-behind', sentence, command }];
   }
   return [];
+}
+
+/** Where the sink is away, or nobody works, that is said already, and they wait with all the rest. */
+function othersSaid(sink: SinkStatus, { lateAfterMs }: Judging): Said[] {
+  const { name, state, otherLines, otherBytes, otherOldestAgoMs } = sink;
+  if (state === null || state === 'away' || otherOldestAgoMs === null || otherOldestAgoMs <= lateAfterMs) return [];
+  const waiting = `${otherLines ?? '?'} other lines (${formatBytes(otherBytes ?? 0)})`;
+  const sentence = `${waiting} wait for ${name}, the oldest for ${formatAge(otherOldestAgoMs)}: counts are not affected`;
+  return [{ code: 'others-behind', sentence, command: 'weir status --watch -o wide' }];
 }
 
 function waitText(windows: number): string {

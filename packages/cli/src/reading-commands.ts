@@ -129,6 +129,8 @@ export const READING_COMMANDS: readonly CommandSpec[] = [
       limit('pending-critical', 'n', 'the same'),
       limit('unflushed-warning', 'n', 'windows of a sink that wait for it', '10'),
       limit('unflushed-critical', 'n', 'the same', '60'),
+      limit('others-warning', 'duration', 'age of the oldest other line that waits for a sink', '5m'),
+      limit('others-critical', 'duration', 'the same', '1h'),
       limit('memory-warning', 'percent', 'of maxmemory used', '80'),
       limit('memory-critical', 'percent', 'the same', '95'),
       {

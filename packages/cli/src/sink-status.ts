@@ -2,6 +2,7 @@ import type { SinkState } from '@weir/common/daemon-state';
 import { z } from 'zod';
 import type { DaemonsLook } from './daemons-look.ts';
 import { aliveIds } from './heartbeats.ts';
+import type { OthersBacklog } from './others-look.ts';
 import { count, orUnknown } from './report-schema.ts';
 import type { SinkBacklog } from './window-status.ts';
 
@@ -26,21 +27,34 @@ export const sinkStatusSchema = z.object({
   overdueMs: count.nullable().describe('for how long the longest overdue of these is; null: none'),
   oldestUnflushedSec: z.number().nullable().describe('start of the oldest of these, Unix seconds'),
   unsettledWindows: orUnknown(count).describe('sealed, and the sink has not confirmed their final totals'),
+  otherLines: orUnknown(count).describe('lines that are no user events and wait for it'),
+  otherBytes: orUnknown(count).describe('of them in Redis'),
+  otherOldestAgoMs: count.nullable().describe('since the oldest of them came; null: none waits, or not known'),
+  otherDropped: orUnknown(count).describe('such lines dropped before it had them, ever'),
 });
 
 export type SinkStatus = z.infer<typeof sinkStatusSchema>;
 
 const RANK = { well: 0, failing: 1, away: 2 } as const;
 
-/** By name. `backlogs`: by name; a sink without one is not known. */
-export function sinkStatuses(look: DaemonsLook, backlogs: ReadonlyMap<string, SinkBacklog>): SinkStatus[] {
+/** By name. `backlogs` and `others`: by name; a sink without one is not known. */
+export function sinkStatuses(
+  look: DaemonsLook,
+  backlogs: ReadonlyMap<string, SinkBacklog>,
+  others: ReadonlyMap<string, OthersBacklog>,
+): SinkStatus[] {
   const { redisMs, heartbeats, aggregatorStates, deployment } = look;
   const alive = aliveIds(heartbeats);
   const told = alive.flatMap((id) => aggregatorStates.get(id)?.sinks ?? []);
   const names = new Set([...(deployment.sinks ?? []), ...told.map(({ name }) => name)]);
   return [...names].sort().map((name) => {
     const states = told.filter((state) => state.name === name);
-    return { name, ...statusOf(states, redisMs), ...backlogOf(backlogs.get(name)) };
+    return {
+      name,
+      ...statusOf(states, redisMs),
+      ...backlogOf(backlogs.get(name)),
+      ...othersOf(others.get(name), redisMs),
+    };
   });
 }
 
@@ -76,5 +90,14 @@ function backlogOf(backlog: SinkBacklog | undefined) {
     overdueMs: backlog?.overdueMs ?? null,
     oldestUnflushedSec: backlog?.oldestUnflushedSec ?? null,
     unsettledWindows: backlog?.unsettled ?? null,
+  };
+}
+
+function othersOf(others: OthersBacklog | undefined, redisMs: number) {
+  return {
+    otherLines: others?.lines ?? null,
+    otherBytes: others?.bytes ?? null,
+    otherOldestAgoMs: others?.oldestMs === undefined ? null : Math.max(0, redisMs - others.oldestMs),
+    otherDropped: others?.droppedLines ?? null,
   };
 }

@@ -5,6 +5,7 @@ import type { DeploymentTarget } from './deployment-target.ts';
 import { aliveIds } from './heartbeats.ts';
 import { measurePartitions } from './lag-look.ts';
 import type { LagMeasures } from './lag-report.ts';
+import { lookAtOthers } from './others-look.ts';
 import { Budget } from './page-size.ts';
 import { readAllBooks } from './partition-books.ts';
 import { booksStatus, partitionStatus, windowsSummary } from './partition-status.ts';
@@ -40,6 +41,7 @@ export async function lookAtAll(target: DeploymentTarget, { clock, patienceMs }:
   const measured = await measurePartitions(target, undefined, patience());
   const books = await readAllBooks(redis, prefix, partitions, patience());
   const windowsLook = await lookAtWindows(redis, prefix, partitions, look.deployment.sinks ?? []);
+  const others = await lookAtOthers(target, look.deployment.sinks ?? []);
   const windows = windowStatuses(windowsLook, look);
   const facts = {
     prefix,
@@ -49,7 +51,7 @@ export async function lookAtAll(target: DeploymentTarget, { clock, patienceMs }:
     books: booksStatus(books),
     aggregators: aggregatorStatuses(look, partitions),
     windows: windowsSummary(windows, windowsLook.finalRecords),
-    sinks: sinkStatuses(look, sinkBacklogs(windows, windowsLook, look.redisMs)),
+    sinks: sinkStatuses(look, sinkBacklogs(windows, windowsLook, look.redisMs), others),
     redis: await lookAtRedis(redis),
   };
   return { facts, measured, alive: aliveIds(look.heartbeats) };

@@ -135,7 +135,7 @@ export function windowsText({ windows }: StatusReport, { timeZone }: View): stri
 export function sinksTable({ sinks }: StatusReport, { paint, timeZone, wide }: View): string {
   if (sinks.length === 0) return 'no sink\n';
   const header = ['sink', 'state', 'for', 'last write', 'unflushed', 'oldest unflushed', 'last error'];
-  const more = ['kind', 'unsettled', 'failing', 'refused', 'shrunk', 'given up'];
+  const more = ['kind', 'unsettled', 'failing', 'refused', 'shrunk', 'given up', 'other lines', 'oldest', 'dropped'];
   const rows = sinks.map((sink): Cell[] => [
     sink.name,
     { text: sink.state ?? '?', tone: sink.state === 'away' ? 'bad' : sink.state === 'failing' ? 'warning' : undefined },
@@ -152,13 +152,23 @@ export function sinksTable({ sinks }: StatusReport, { paint, timeZone, wide }: V
           orQuestion(sink.refusedPoints),
           orQuestion(sink.shrunkPoints),
           orQuestion(sink.givenUpWindows),
+          orQuestion(sink.otherLines),
+          age(sink.otherOldestAgoMs),
+          orQuestion(sink.otherDropped),
         ]
       : []),
   ]);
-  return formatTable(wide ? [...header, ...more] : header, rows, {
+  const table = formatTable(wide ? [...header, ...more] : header, rows, {
     paint,
     left: ['sink', 'state', 'last error', 'kind'],
   });
+  return table + sinks.map(othersText).join('');
+}
+
+function othersText({ name, otherLines, otherBytes, otherOldestAgoMs }: StatusReport['sinks'][number]): string {
+  if (!otherLines) return '';
+  const oldest = otherOldestAgoMs === null ? '' : `, the oldest for ${formatAge(otherOldestAgoMs)}`;
+  return `  ${otherLines} other lines (${known(otherBytes, formatBytes)}) wait for ${printable(name)}${oldest}\n`;
 }
 
 export function redisText({ redis }: StatusReport): string {

@@ -30,6 +30,7 @@ const LATE = [
   'sink-away',
   'sink-failing',
   'sink-behind',
+  'others-behind',
 ] as const;
 
 const NOTES = ['seal-waits', 'no-events'] as const;

@@ -9,6 +9,7 @@ const THRESHOLDS: Thresholds = {
   lag: { warning: 30, critical: 120 },
   pending: none,
   unflushed: { warning: 10, critical: 60 },
+  others: { warning: 300, critical: 3600 },
   memory: { warning: 80, critical: 95 },
 };
 
@@ -27,6 +28,8 @@ test.each<[string, Partial<StatusFacts>, number]>([
   ['lag is above the second', lagging(121), 2],
   ['a sink is away', { sinks: [{ ...SINK, state: 'away', unflushedWindows: 3 }] }, 1],
   ['very much waits for a sink', { sinks: [{ ...SINK, state: 'away', unflushedWindows: 61 }] }, 2],
+  ['other lines wait for a sink', { sinks: [{ ...SINK, otherLines: 9, otherOldestAgoMs: 301_000 }] }, 1],
+  ['they wait very long', { sinks: [{ ...SINK, otherLines: 9, otherOldestAgoMs: 3_601_000 }] }, 2],
   ['nobody is alive', { aggregators: [] }, 2],
   ['something that matters is not known', lagging(null), 3],
   ['that, and worse', { ...lagging(null), aggregators: [] }, 2],
@@ -42,7 +45,7 @@ test('a limit that is not set is never passed', () => {
 
 test('reads as a line with its measures', () => {
   expect(nagiosLine(check())).toBe(
-    'WEIR OK - numbers are complete and on time | lag=0s;30;120;0 pending=0;;;0 unflushed_az1=0;10;60;0 redis_memory=1%;80;95;0 aggregators=2;;;0\n',
+    'WEIR OK - numbers are complete and on time | lag=0s;30;120;0 pending=0;;;0 unflushed_az1=0;10;60;0 others_az1=0s;300;3600;0 redis_memory=1%;80;95;0 aggregators=2;;;0\n',
   );
   const bad = check({
     ...lagging(121),

@@ -105,7 +105,7 @@ describe('sinks', () => {
       { lastWriteMs: NOW - 100, refusedPoints: 2 },
       { state: 'away', sinceMs: NOW - 4_000, errorCode: 'sink-timeout', lastWriteMs: NOW - 5_000, refusedPoints: 1 },
     );
-    expect(sinkStatuses(look, new Map())[0]).toMatchObject({
+    expect(sinkStatuses(look, new Map(), new Map())[0]).toMatchObject({
       name: 'az1',
       state: 'away',
       stateForMs: 4_000,
@@ -119,12 +119,12 @@ describe('sinks', () => {
   test('of which nobody alive tells are there, and unknown', () => {
     const look = told({ state: 'away' });
     const dead = { ...look, heartbeats: [{ id: 'a0', sinceMs: 60_000 }] };
-    expect(sinkStatuses(dead, new Map()).map(({ name, state, refusedPoints }) => [name, state, refusedPoints])).toEqual(
-      [
-        ['az1', null, null],
-        ['az2', null, null],
-      ],
-    );
+    expect(
+      sinkStatuses(dead, new Map(), new Map()).map(({ name, state, refusedPoints }) => [name, state, refusedPoints]),
+    ).toEqual([
+      ['az1', null, null],
+      ['az2', null, null],
+    ]);
   });
 });
 

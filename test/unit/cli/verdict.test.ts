@@ -120,6 +120,11 @@ const CASES: [code: string, facts: Partial<StatusFacts>, sentence: RegExp][] = [
     /^3 windows wait for az1, 1 never written there, for up to 30\.0s$/,
   ],
   [
+    'others-behind',
+    sink({ otherLines: 12, otherBytes: 3_072, otherOldestAgoMs: 120_000 }),
+    /^12 other lines \(3\.0 KiB\) wait for az1, the oldest for 2m00s: counts are not affected$/,
+  ],
+  [
     'seal-waits',
     { windows: { ...FACTS.windows, waiting: [{ relay: 'relay-2', windows: 2, heardMs: 5, untilMs: 9 }] } },
     /^2 windows are due to be sealed and wait for relay-2, last heard of T5; they hold until T9\./,

@@ -101,6 +101,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'cli/deployment-target.ts',
   'cli/lag-look.ts',
   'cli/ledger-windows.ts',
+  'cli/others-look.ts',
   'cli/partition-books.ts',
   'cli/partition-state.ts',
   'cli/published-schemas.ts',

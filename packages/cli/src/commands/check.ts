@@ -28,6 +28,7 @@ async function check(context: CommandContext): Promise<CheckReport> {
     lag: { warning: seconds('lag-warning'), critical: seconds('lag-critical') },
     pending: limits(flags, 'pending'),
     unflushed: limits(flags, 'unflushed'),
+    others: { warning: seconds('others-warning'), critical: seconds('others-critical') },
     memory: limits(flags, 'memory'),
   };
   const lateAfterMs = flags.read('late-after', duration({ minMs: 1_000 }));

@@ -88,6 +88,8 @@ export const CLI_TYPES: ReadonlyMap<string, ValueType<unknown>> = new Map<string
   ['pending-critical', MANY],
   ['unflushed-warning', MANY],
   ['unflushed-critical', MANY],
+  ['others-warning', duration()],
+  ['others-critical', duration()],
   ['memory-warning', MANY],
   ['memory-critical', MANY],
 ]);

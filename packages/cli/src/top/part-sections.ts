@@ -47,7 +47,7 @@ function relaysSection({ relays }: StatusReport, named: Named, { paint }: TopSty
 }
 
 function sinksSection({ sinks }: StatusReport, named: Named, { paint }: TopStyle): Section {
-  const header = ['sink', 'state', 'for', 'last write', 'unflushed', 'oldest', 'last error'];
+  const header = ['sink', 'state', 'for', 'last write', 'unflushed', 'oldest', 'others', 'last error'];
   const rows = sinks.map((sink): Cell[] => [
     named(sink.name),
     { text: sink.state ?? '?', tone: sink.state === 'away' ? 'bad' : sink.state === 'failing' ? 'warning' : undefined },
@@ -55,6 +55,7 @@ function sinksSection({ sinks }: StatusReport, named: Named, { paint }: TopStyle
     ago(sink.lastWriteAgoMs),
     orQuestion(sink.unflushedWindows),
     sink.overdueMs === null ? '-' : formatAge(sink.overdueMs),
+    orQuestion(sink.otherLines),
     [sink.errorCode, sink.errorText].filter((text) => text !== null).join(': ') || '-',
   ]);
   const well = sinks.filter(({ state }) => state === 'well').length;

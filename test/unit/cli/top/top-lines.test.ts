@@ -98,8 +98,8 @@ aggregator-1  0.3s ago            0         0 ms  0
 aggregator-2  0.3s ago            0         0 ms  1
 relay       heard  in/s  rejected/s  journal    age  owed  datagrams lost
 relay-1  0.4s ago   100           0  1.0 KiB  1m00s   0 B               0
-sink  state    for  last write  unflushed  oldest  last error
-az1   well   1m30s    0.3s ago          0       -  -
+sink  state    for  last write  unflushed  oldest  others  last error
+az1   well   1m30s    0.3s ago          0       -       0  -
 
 
 redis 7.0.15 (master): 1000 B of 98 KiB, noeviction, appendonly everysec
