@@ -1,6 +1,6 @@
+import { Stamps } from '@weir/common/stamps';
 import { EventTranslator } from '@weir/relay/json/json-events';
 import { LineReader, type LineTaker } from '@weir/relay/lines';
-import { Stamps } from '@weir/relay/stamps';
 
 /**
  * What an event costs a relay as JSON, beside the same as a line, and beside JSON.parse, which would round its timestamp. Short

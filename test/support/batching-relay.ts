@@ -1,9 +1,9 @@
 import { partitionKeys } from '@weir/common/keys';
 import { partitionOf } from '@weir/common/partition';
+import { Stamps } from '@weir/common/stamps';
 import { appendBatch, probe } from '@weir/relay/append-script';
 import type { JournalBatch } from '@weir/relay/journal';
 import { LineReader, type LinesRead, type LineTaker } from '@weir/relay/lines';
-import { Stamps } from '@weir/relay/stamps';
 import type { Redis } from 'ioredis';
 
 /**

@@ -27,6 +27,8 @@ export async function weir(argv: readonly string[], world: Partial<CliOptions> =
     stopping: new AbortController().signal,
     timeZone: 'UTC',
     terminal: { isTty: false, size: () => ({ columns: 80, rows: 24 }) },
+    errTerminal: { isTty: false, size: () => ({ columns: 80, rows: 24 }) },
+    input: { isTty: true, open: () => Promise.reject(new Error('no input in this test')) },
     ask: undefined,
     version: '1.2.3',
     ...world,

@@ -19,8 +19,27 @@ export interface World {
   /** The reader's, as `Intl` names it. */
   readonly timeZone: string;
   readonly terminal: Terminal;
+  /** Where stderr goes. */
+  readonly errTerminal: Terminal;
+  readonly input: Input;
   /** Asks the person at the terminal; '' at the end of input. Undefined where nobody can be asked. */
   readonly ask: ((question: string) => Promise<string>) | undefined;
+}
+
+/** Lines to work on. */
+export interface Input {
+  /** Whether stdin is a person. */
+  readonly isTty: boolean;
+  /** A file, or stdin where no path is given. Rejects with a WeirError when it cannot be read; so does reading. */
+  readonly open: (path: string | undefined) => Promise<OpenInput>;
+}
+
+export interface OpenInput {
+  readonly chunks: AsyncIterable<Buffer>;
+  /** Undefined where nobody knows before the end. */
+  readonly totalBytes: number | undefined;
+  /** Ends `chunks`, also while somebody waits for one. */
+  readonly close: () => void;
 }
 
 /** Where stdout goes. */

@@ -1,8 +1,9 @@
 import { ACTING_COMMANDS } from './acting-commands.ts';
 import { type CommandSpec, type GroupSummaries, OUTPUT_FLAGS, settingFlags } from './command-spec.ts';
 import { READING_COMMANDS } from './reading-commands.ts';
+import { SENDING_COMMANDS } from './sending-commands.ts';
 
-const ALL = [...READING_COMMANDS, ...ACTING_COMMANDS];
+const ALL = [...READING_COMMANDS, ...SENDING_COMMANDS, ...ACTING_COMMANDS];
 
 /** Every command of `weir`, in the order of its help. */
 export const COMMANDS: readonly CommandSpec[] = ALL.map((spec) =>

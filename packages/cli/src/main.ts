@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { systemClock } from '@weir/common/clock';
 import { runCli } from './cli.ts';
+import { inputOf } from './input.ts';
 import { takeOverTerminal } from './terminal.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -52,6 +53,11 @@ process.exitCode = await runCli({
     size: () => ({ columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 }),
     takeOver: process.stdin.isTTY && process.stdout.isTTY ? takeOverTerminal(process) : undefined,
   },
+  errTerminal: {
+    isTty: process.stderr.isTTY === true,
+    size: () => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 }),
+  },
+  input: inputOf(process.stdin),
   ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
   version,
 });

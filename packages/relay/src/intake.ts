@@ -1,4 +1,5 @@
 import type { Precision } from '@weir/common/line-protocol';
+import type { Stamps } from '@weir/common/stamps';
 import type { Journal } from './journal.ts';
 import type { Arrival, Lane } from './lane.ts';
 import { LineReader, type LinesRead, type ProductFilter } from './lines.ts';
@@ -6,7 +7,6 @@ import { Receipt } from './receipt.ts';
 import type { ReservedNames } from './reserved-names.ts';
 import { Router } from './router.ts';
 import { SeriesRouter } from './series-router.ts';
-import type { Stamps } from './stamps.ts';
 
 /**
  * Where both doors meet: reads the lines of a body and has each accepted one put into its lane. Takes a body whole or

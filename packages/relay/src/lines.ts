@@ -1,7 +1,7 @@
 import { MAX_FUTURE_MS, MAX_LINE_BYTES } from '@weir/common/event';
 import { LINE, LineScanner, type Precision, type RejectReason, type Span } from '@weir/common/line-protocol';
+import type { Stamps } from '@weir/common/stamps';
 import { ReservedNames } from './reserved-names.ts';
-import type { Stamps } from './stamps.ts';
 
 /**
  * From the body of a request, or a datagram, to single lines: scans each, hands user events and other lines on with a

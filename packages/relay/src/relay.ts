@@ -12,6 +12,7 @@ import { openRedis, passingFault } from '@weir/common/redis';
 import { checkRelaySettings, type RelaySettings } from '@weir/common/relay-settings';
 import { type Service, ServiceGroup } from '@weir/common/service';
 import { type Address, formatAddress, isLoopback } from '@weir/common/setting-values';
+import { STAMP_DIGITS, Stamps } from '@weir/common/stamps';
 import { StateReport } from '@weir/common/state-report';
 import { tlsPairReader } from '@weir/common/tls-files';
 import { Access } from './access/access.ts';
@@ -37,7 +38,6 @@ import { RelayStates } from './relay-state.ts';
 import { RedisReports } from './reports.ts';
 import { ReservedNames } from './reserved-names.ts';
 import { reservedNamesWatch } from './reserved-names-watch.ts';
-import { STAMP_DIGITS, Stamps } from './stamps.ts';
 import { UdpServer } from './udp-server.ts';
 import { WriteDoor } from './write-door.ts';
 

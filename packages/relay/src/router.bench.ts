@@ -1,9 +1,9 @@
+import { Stamps } from '@weir/common/stamps';
 import { bench } from 'mitata';
 import type { LaneJournal } from './journal.ts';
 import { Lane } from './lane.ts';
 import { LineReader } from './lines.ts';
 import { Router } from './router.ts';
-import { Stamps } from './stamps.ts';
 
 /**
  * A body of a thousand lines through reader and router into the batches of eight lanes; beside it the same body read and

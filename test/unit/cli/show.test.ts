@@ -34,6 +34,8 @@ async function shown(looks: (Shown | WeirError)[], view: Partial<View> = {}, isT
     stopping: stop.signal,
     timeZone: 'UTC',
     terminal: { isTty, size: () => ({ columns: 80, rows: 24 }) },
+    errTerminal: { isTty, size: () => ({ columns: 80, rows: 24 }) },
+    input: { isTty, open: () => Promise.reject(new Error('nothing to read')) },
     ask: undefined,
   };
   let next = 0;

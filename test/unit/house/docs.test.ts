@@ -91,8 +91,8 @@ test('every environment variable that a document names exists', () => {
   expect(named.filter((name) => !names.has(name))).toEqual([]);
 });
 
-describe('cli.md and cli-acting.md', () => {
-  const cli = `${doc('docs/cli.md')}\n${doc('docs/cli-acting.md')}`;
+describe('cli.md, cli-acting.md and cli-sending.md', () => {
+  const cli = ['cli', 'cli-acting', 'cli-sending'].map((name) => doc(`docs/${name}.md`)).join('\n');
   const everywhere = section(cli, '## Every command');
 
   test.each(COMMANDS)('tells of weir $name and all of its flags', (spec) => {

@@ -1,8 +1,8 @@
 import { partitionOf } from '@weir/common/partition';
+import { Stamps } from '@weir/common/stamps';
 import { Intake } from '@weir/relay/intake';
 import { MemoryJournal } from '@weir/relay/journal';
 import { Lane } from '@weir/relay/lane';
-import { Stamps } from '@weir/relay/stamps';
 
 const PARTITIONS = 4;
 

@@ -1,9 +1,9 @@
 import { digestEntry } from '@weir/aggregator/digest';
 import { GroupTable } from '@weir/aggregator/group-table';
 import { LINE, LineScanner, type Precision } from '@weir/common/line-protocol';
+import { Stamps } from '@weir/common/stamps';
 import { BatchBuffer } from '@weir/relay/batch-buffer';
 import { LineReader, type LineTaker } from '@weir/relay/lines';
-import { Stamps } from '@weir/relay/stamps';
 import fc from 'fast-check';
 import { brokenLine, generatedLine, precision } from '../../support/generated-lines.ts';
 

@@ -1,6 +1,6 @@
 import type { LineScanner, Precision, Span } from '@weir/common/line-protocol';
+import { Stamps } from '@weir/common/stamps';
 import { LineReader, type LineTaker } from '@weir/relay/lines';
-import { Stamps } from '@weir/relay/stamps';
 
 const NOW_MS = 1_478_507_534_415;
 

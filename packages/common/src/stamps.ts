@@ -1,6 +1,6 @@
 /**
- * Timestamps for lines that came without: the relay's clock in microseconds, counted on where several lines fall into
- * one, and in the last three digits a number of this start of the relay. So no two lines of one relay share a stamp,
+ * Timestamps for lines that came without: a clock in microseconds, counted on where several lines fall into
+ * one, and in the last three digits a number of this process, a relay or a sender. So no two lines of one share a stamp,
  * and those of two relays hardly ever. Pure: the time is an argument.
  */
 export const STAMP_DIGITS = 1000;

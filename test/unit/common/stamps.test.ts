@@ -1,4 +1,4 @@
-import { Stamps } from '@weir/relay/stamps';
+import { Stamps } from '@weir/common/stamps';
 import fc from 'fast-check';
 
 const nanosOf = (stamps: Stamps) => BigInt(stamps.sec) * 1_000_000_000n + BigInt(stamps.nanos);
