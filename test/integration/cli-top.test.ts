@@ -102,7 +102,7 @@ test('while Redis is away it says how old the picture is, and goes on trying', a
   const terminal = await openTerminal({ args: [...top.slice(0, -1), own.url] });
   await onScreen(terminal, VERDICT);
   await own.kill();
-  await onScreen(terminal, /^[\d.]+s old: Redis does not answer, trying again \(/);
+  await onScreen(terminal, /^[\d.]+s old: Redis does not answer, trying again \(redis-unreachable\)/);
   await onScreen(terminal, VERDICT);
   await own.start();
   await eventuallyHolds(() => expect(terminal.lines[0]).toMatch(VERDICT), { what: 'it to look again' });

@@ -1,4 +1,5 @@
 import { EXIT, WeirError } from '@weir/common/errors';
+import { RedisFault } from '@weir/common/redis-fault';
 import { z } from 'zod';
 import { type CommandContext, UsageError } from './command-context.ts';
 import { reportSchema } from './report-schema.ts';
@@ -90,6 +91,27 @@ async function agreedTo({ flags, ask, err }: CommandContext, plan: string): Prom
 
 function nothingDone(why: string): WeirError {
   return new WeirError('nothing-done', `nothing was done: ${why}`, false);
+}
+
+/**
+ * Does the work and answers how far it got, also where Redis fails in the middle: then that is said, and that the command may be
+ * run again. `work` keeps `outcome` up to date step by step; of the step that failed nothing may be known.
+ */
+export async function asFarAsItGoes<O extends object>(
+  outcome: O,
+  work: () => Promise<WeirError | undefined>,
+  { text, done }: { text: () => string; done: () => string },
+): Promise<Applied<O>> {
+  try {
+    return { outcome, text, fault: await work() };
+  } catch (error) {
+    if (!(error instanceof RedisFault)) throw error;
+    const { code, message, retryable, outcome: known } = error;
+    const perhaps = known === 'unknown' ? ', perhaps one step more' : '';
+    const said = `${message.replace(/\.$/, '')}; until then ${done()}${perhaps}. Run it again: it goes on with the rest`;
+    const fault = new RedisFault(code, said, retryable, known, { cause: error });
+    return { outcome, text: () => '', fault };
+  }
 }
 
 /** Something that would be lost, or that others still use, is in the way. */

@@ -53,7 +53,9 @@ export function redisFault(error: unknown): RedisFault {
       cause: error,
     });
   }
-  return new RedisFault('redis-unreachable', message, true, 'unknown', { cause: error });
+  // What ioredis says of it is about its own options.
+  const said = name === 'MaxRetriesPerRequestError' ? 'the connection was lost' : message;
+  return new RedisFault('redis-unreachable', said, true, 'unknown', { cause: error });
 }
 
 /** The fault, when it is one of Redis's that passes by itself; undefined for everything else. */

@@ -1,6 +1,6 @@
 import { redisTimeMs } from '@weir/common/redis';
 import { text } from '@weir/common/setting-values';
-import { type Applied, act, refused, requireConsent } from '../acting.ts';
+import { type Applied, act, asFarAsItGoes, refused, requireConsent } from '../acting.ts';
 import type { CommandContext } from '../command-context.ts';
 import {
   type ConsumerGroup,
@@ -53,11 +53,16 @@ async function apply(
   standing: string | undefined,
 ): Promise<Applied<RemoveOutcome>> {
   const outcome: RemoveOutcome = { removed: 0, kept: [], heartbeatRemoved: false };
-  for (const group of groups) {
-    if (await removeConsumer(redis, prefix, group, consumer)) outcome.removed++;
-    else outcome.kept.push(asPlanned(group));
-  }
-  if (standing !== undefined) outcome.heartbeatRemoved = await forgetHeartbeat(redis, prefix, consumer, standing);
-  const fault = outcome.kept.length > 0 ? refused(`entries became pending for ${consumer} meanwhile`) : undefined;
-  return { outcome, text: () => removeOutcomeText(outcome), fault };
+  const work = async () => {
+    for (const group of groups) {
+      if (await removeConsumer(redis, prefix, group, consumer)) outcome.removed++;
+      else outcome.kept.push(asPlanned(group));
+    }
+    if (standing !== undefined) outcome.heartbeatRemoved = await forgetHeartbeat(redis, prefix, consumer, standing);
+    return outcome.kept.length > 0 ? refused(`entries became pending for ${consumer} meanwhile`) : undefined;
+  };
+  return asFarAsItGoes(outcome, work, {
+    text: () => removeOutcomeText(outcome),
+    done: () => `${consumer} was removed from ${outcome.removed} of ${groups.length} groups`,
+  });
 }

@@ -1,5 +1,5 @@
 import { partitionKeys } from '@weir/common/keys';
-import { type Applied, act, requireConsent } from '../acting.ts';
+import { type Applied, act, asFarAsItGoes, requireConsent } from '../acting.ts';
 import type { CommandContext } from '../command-context.ts';
 import { type LetterFilter, matchLetter } from '../dead/letter-filter.ts';
 import { letterPlace, readLetterFilter } from '../dead/letter-flags.ts';
@@ -49,15 +49,20 @@ async function apply(
   chosen: readonly Chosen[],
 ): Promise<Applied<PurgeOutcome>> {
   const outcome: PurgeOutcome = { letters: 0, lines: 0, goneBefore: 0 };
-  for (let at = 0, to = 0; at < chosen.length; at = to) {
-    const { partition } = chosen[at]!;
-    while (to < chosen.length && to - at < AT_ONCE && chosen[to]!.partition === partition) to++;
-    const taken = await take(place, filters, partition, chosen.slice(at, to));
-    outcome.letters += taken.letters;
-    outcome.lines += taken.lines;
-    outcome.goneBefore += to - at - taken.letters;
-  }
-  return { outcome, text: () => purgeOutcomeText(outcome) };
+  const work = async () => {
+    for (let at = 0, to = 0; at < chosen.length; at = to) {
+      const { partition } = chosen[at]!;
+      while (to < chosen.length && to - at < AT_ONCE && chosen[to]!.partition === partition) to++;
+      const before = outcome.letters;
+      await take(place, filters, partition, chosen.slice(at, to), outcome);
+      outcome.goneBefore += to - at - (outcome.letters - before);
+    }
+    return undefined;
+  };
+  return asFarAsItGoes(outcome, work, {
+    text: () => purgeOutcomeText(outcome),
+    done: () => `${outcome.lines} lines of ${outcome.letters} letters were thrown away, of ${chosen.length} letters`,
+  });
 }
 
 async function take(
@@ -65,11 +70,13 @@ async function take(
   filters: LetterFilter,
   partition: number | null,
   some: readonly Chosen[],
-): Promise<Taken> {
+  taken: Taken,
+): Promise<void> {
   const { redis, prefix } = place;
   if (partition === null) {
     const ids = some.map(({ id }) => id);
-    return takeRefused(redis, prefix, ids);
+    await takeRefused(redis, prefix, ids, taken);
+    return;
   }
   const takings: Taking[] = [];
   for (const { id, lines, split } of some) {
@@ -82,5 +89,5 @@ async function take(
     const match = letter && matchLetter(letter, filters, place.reading);
     if (match) takings.push(takingOf(match));
   }
-  return takeLetters(redis, partitionKeys(prefix, partition), 'dead-purged', takings);
+  await takeLetters(redis, partitionKeys(prefix, partition), 'dead-purged', takings, taken);
 }

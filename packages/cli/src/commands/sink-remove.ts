@@ -1,5 +1,5 @@
 import { sinkName } from '@weir/common/setting-values';
-import { type Applied, act, refused, requireConsent } from '../acting.ts';
+import { type Applied, act, asFarAsItGoes, refused, requireConsent } from '../acting.ts';
 import type { CommandContext } from '../command-context.ts';
 import { withDeployment } from '../deployment-target.ts';
 import { operand } from '../operand.ts';
@@ -10,6 +10,7 @@ import {
   countGroups,
   destroyGroups,
   dropBooks,
+  hasBooks,
   recordSinks,
   type SinkPlace,
 } from '../sinks/sink-record.ts';
@@ -25,7 +26,9 @@ export async function run(context: CommandContext): Promise<number> {
   return withDeployment(context, async (target) => {
     const before = [...deploymentSinks(target.recorded)];
     const groups = await countGroups(target, sink);
-    const after = withoutSink(before, sink, groups > 0);
+    // What an earlier call could not take away, too.
+    const leftovers = groups > 0 || (!before.includes(sink) && (await hasBooks(target, sink)));
+    const after = withoutSink(before, sink, leftovers);
     const { waiting, onlyForIt } = await countFinals(target, sink, after);
     const plan = { sink, before, after, waitingFinals: waiting, onlyForIt, groups };
     return act(context, 'weir.sink-remove/1', target.prefix, {
@@ -44,13 +47,19 @@ async function apply(
   after: readonly string[],
 ): Promise<Applied<SinkRemoveOutcome>> {
   const outcome: SinkRemoveOutcome = { recorded: false, groups: 0, bookKeys: 0 };
-  outcome.recorded = await recordSinks(place, before, after);
-  if (!outcome.recorded) {
-    return { outcome, text: () => '', fault: refused('the sinks were changed by somebody else meanwhile') };
-  }
-  await clock.sleep(NOTICED_MS);
-  outcome.groups = await destroyGroups(place, sink);
-  outcome.bookKeys = await dropBooks(place, sink);
-  const text = `removed, with ${outcome.groups} groups of other lines and ${outcome.bookKeys} keys of its books\n`;
-  return { outcome, text: () => text };
+  const work = async () => {
+    outcome.recorded = await recordSinks(place, before, after);
+    if (!outcome.recorded) return refused('the sinks were changed by somebody else meanwhile');
+    await clock.sleep(NOTICED_MS);
+    await destroyGroups(place, sink, () => outcome.groups++);
+    await dropBooks(place, sink, (keys) => {
+      outcome.bookKeys += keys;
+    });
+    return undefined;
+  };
+  const went = () => `${outcome.groups} groups of other lines and ${outcome.bookKeys} keys of its books`;
+  return asFarAsItGoes(outcome, work, {
+    text: () => (outcome.recorded ? `removed, with ${went()}\n` : ''),
+    done: () => (outcome.recorded ? `${sink} was removed, with ${went()}` : `${sink} was not removed`),
+  });
 }

@@ -112,16 +112,19 @@ export interface Taken {
   lines: number;
 }
 
-/** Takes letters of a partition away, or some lines of them; answers what was still there. */
+/**
+ * Takes letters of a partition away, or some lines of them; answers what was still there, added to
+ * `taken`, which is right at each step.
+ */
 export async function takeLetters(
   redis: Redis,
   { dead, counters }: PartitionKeys,
   as: TakenAs,
   takings: readonly Taking[],
+  taken: Taken = { letters: 0, lines: 0 },
 ): Promise<Taken> {
   const page = new PageSize();
   const budget = new Budget(Number.POSITIVE_INFINITY, () => performance.now());
-  const taken: Taken = { letters: 0, lines: 0 };
   for (let at = 0; at < takings.length; ) {
     const some = takings.slice(at, at + page.size).flatMap(({ id, lines, rest }) => {
       return [id, lines, rest?.lineCount ?? 0, rest?.lines ?? ''];
@@ -137,12 +140,18 @@ export async function takeLetters(
 
 const REFUSED_AT_ONCE = 200;
 
-/** Of what sinks refuse. */
-export async function takeRefused(redis: Redis, prefix: string, ids: readonly string[]): Promise<Taken> {
+/** The same of what sinks refuse. */
+export async function takeRefused(
+  redis: Redis,
+  prefix: string,
+  ids: readonly string[],
+  taken: Taken = { letters: 0, lines: 0 },
+): Promise<Taken> {
   const { letters, known } = refusedKeys(prefix);
-  let taken = 0;
   for (let at = 0; at < ids.length; at += REFUSED_AT_ONCE) {
-    taken += (await TAKE_REFUSED.run(redis, [letters, known], ids.slice(at, at + REFUSED_AT_ONCE))) as number;
+    const gone = (await TAKE_REFUSED.run(redis, [letters, known], ids.slice(at, at + REFUSED_AT_ONCE))) as number;
+    taken.letters += gone;
+    taken.lines += gone;
   }
-  return { letters: taken, lines: taken };
+  return taken;
 }

@@ -25,8 +25,12 @@ export async function recordSinks(
   return (await RECORD.run(redis, [deploymentKey(prefix)], args)) === 1;
 }
 
-/** At the beginning of each stream of other lines, so that the sink gets all that are still there. */
-export async function createGroups({ redis, prefix, partitions }: SinkPlace, sink: string): Promise<void> {
+/** At the beginning of each stream of other lines, so that the sink gets all that are still there. `made` after each. */
+export async function createGroups(
+  { redis, prefix, partitions }: SinkPlace,
+  sink: string,
+  made: () => void,
+): Promise<void> {
   for (let partition = 0; partition < partitions; partition++) {
     try {
       await redis.xgroup('CREATE', partitionKeys(prefix, partition).others, sink, '0', 'MKSTREAM');
@@ -34,20 +38,23 @@ export async function createGroups({ redis, prefix, partitions }: SinkPlace, sin
       const fault = redisFault(error);
       if (fault.code !== 'redis-busygroup') throw fault;
     }
+    made();
   }
 }
 
-/** Answers in how many partitions there was one. */
-export async function destroyGroups({ redis, prefix, partitions }: SinkPlace, sink: string): Promise<number> {
-  let destroyed = 0;
+/** `destroyed` after each that there was. */
+export async function destroyGroups(
+  { redis, prefix, partitions }: SinkPlace,
+  sink: string,
+  destroyed: () => void,
+): Promise<void> {
   try {
     for (let partition = 0; partition < partitions; partition++) {
       const { others, otherCounters } = partitionKeys(prefix, partition);
       if ((await redis.exists(others)) === 0) continue;
-      destroyed += Number(await redis.xgroup('DESTROY', others, sink));
+      if (Number(await redis.xgroup('DESTROY', others, sink)) === 1) destroyed();
       await redis.hdel(otherCounters, `dropped:${sink}`);
     }
-    return destroyed;
   } catch (error) {
     throw redisFault(error);
   }
@@ -84,16 +91,20 @@ export async function* bookKeys({ redis, prefix }: SinkPlace, sink: string): Asy
   }
 }
 
-export async function dropBooks(place: SinkPlace, sink: string): Promise<number> {
-  let dropped = 0;
+/** `dropped` after each step, with how many keys. */
+export async function dropBooks(place: SinkPlace, sink: string, dropped: (keys: number) => void): Promise<void> {
   for await (const keys of bookKeys(place, sink)) {
     try {
-      dropped += await place.redis.unlink(...keys);
+      dropped(await place.redis.unlink(...keys));
     } catch (error) {
       throw redisFault(error);
     }
   }
-  return dropped;
+}
+
+export async function hasBooks(place: SinkPlace, sink: string): Promise<boolean> {
+  for await (const keys of bookKeys(place, sink)) if (keys.length > 0) return true;
+  return false;
 }
 
 export interface FinalsOfSink {

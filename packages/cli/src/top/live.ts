@@ -89,7 +89,8 @@ export async function runLive(options: LiveOptions): Promise<void> {
     } catch (error) {
       if (!(error instanceof WeirError)) throw error;
       history.addGap();
-      seen = { ...seen, fault: error.message };
+      // What the client says of a connection that is gone is about its own options; the code is in operations.md.
+      seen = { ...seen, fault: error.code };
     }
   };
   const redrawWhile = async (looking: Promise<void>): Promise<void> => {

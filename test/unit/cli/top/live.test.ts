@@ -81,7 +81,7 @@ test('a look that fails is said with the age of the picture, which grows until o
   await clock.advance(2_000);
   looks[0]!.failed(AWAY);
   await clock.advance(0);
-  expect(recent()).toContain('2.0s old: Redis does not answer, trying again (connect ECONNREFUSED)');
+  expect(recent()).toContain('2.0s old: Redis does not answer, trying again (redis-unreachable)');
   await clock.advance(1_000);
   expect(recent()).toContain('3.0s old');
   await clock.advance(1_000);
