@@ -142,6 +142,7 @@ export class SimAggregator {
       claimEveryMs: TIMES.claimEveryMs,
       blockMs: TIMES.blockMs,
       foldLines: 6,
+      gatherMs: 5,
       // A few entries at once: an entry is taken for 64 KiB until it is known better.
       readBytes: 64 * 1024 * random.integer(1, 4),
       maxDeliveries: 5,

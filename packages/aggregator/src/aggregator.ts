@@ -301,7 +301,7 @@ export class Aggregator implements Service {
   }
 
   #buildPartitions(stores: readonly RedisPartitionStore[]): Partitions {
-    const { redis, prefix, identity, claimIdleMs, foldLines, windowMemoryBytes } = this.#settings;
+    const { redis, prefix, identity, claimIdleMs, foldLines, gatherMs, windowMemoryBytes } = this.#settings;
     return new Partitions({
       redisUrl: redis,
       commands: this.#redis,
@@ -318,6 +318,7 @@ export class Aggregator implements Service {
       times: this.#times,
       claimIdleMs,
       foldLines,
+      gatherMs,
       windowMemoryBytes,
       metrics: this.#metrics,
       logger: this.#logger,

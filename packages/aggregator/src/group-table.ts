@@ -8,18 +8,30 @@ export interface KnownGroup extends Group {
   readonly hashLo: number;
   readonly eventTypeBytes: Buffer;
   readonly productBytes: Buffer;
+  /** A note of the delta that met the group last (window-state.ts): its number, and where it counts the group. */
+  metBy: number;
+  metAt: number;
 }
 
+const FIRST_SLOTS = 64;
+const FIRST_NAME_BYTES = 1024;
+
 /**
- * Finds the group of a line by its bytes, without making strings: a table of buckets by a cheap hash, compared byte by
- * byte. Names never become property keys, so `__proto__` is a name like any other. The table forgets everything when
- * it holds `maxGroups`: it is a cache, and windows know their groups by name as well.
+ * Finds the group of a line by its bytes, without making strings: open addressing by a cheap hash, and all names one after
+ * the other in one run of bytes, so that a look-up among very many groups touches few lines of the cache. Names never
+ * become property keys, so `__proto__` is a name like any other. The table forgets everything when it holds `maxGroups`: it
+ * is a cache, and windows know their groups by name as well.
  */
 export class GroupTable {
   readonly #key: HashKey;
   readonly #maxGroups: number;
-  #buckets = new Map<number, KnownGroup[]>();
-  #size = 0;
+  #groups: KnownGroup[] = [];
+  /** Position in `#groups`, from 1; 0 is an empty slot. At most half of them are full. */
+  #slots = new Uint32Array(FIRST_SLOTS);
+  /** By position: the cheap hash, and where event type and product begin in `#names` and the product ends. */
+  #facts = new Int32Array(FIRST_SLOTS * 2);
+  #names = new Uint8Array(FIRST_NAME_BYTES);
+  #namesEnd = 0;
 
   constructor(key: HashKey, maxGroups = 200_000) {
     this.#key = key;
@@ -27,7 +39,7 @@ export class GroupTable {
   }
 
   get size(): number {
-    return this.#size;
+    return this.#groups.length;
   }
 
   find(
@@ -41,15 +53,22 @@ export class GroupTable {
     let h = eventTypeEnd - eventTypeStart;
     for (let i = eventTypeStart; i < eventTypeEnd; i++) h = (Math.imul(h, 31) + eventType[i]!) | 0;
     for (let i = productStart; i < productEnd; i++) h = (Math.imul(h, 31) + product[i]!) | 0;
-    const bucket = this.#buckets.get(h);
-    if (bucket) {
-      for (const group of bucket) {
-        if (
-          same(group.eventTypeBytes, eventType, eventTypeStart, eventTypeEnd) &&
-          same(group.productBytes, product, productStart, productEnd)
-        ) {
-          return group;
-        }
+    const slots = this.#slots;
+    const facts = this.#facts;
+    const names = this.#names;
+    const mask = slots.length - 1;
+    for (let slot = slotOf(h, mask); ; slot = (slot + 1) & mask) {
+      const position = slots[slot]! - 1;
+      if (position < 0) break;
+      const at = position * FACTS;
+      if (facts[at] !== h) continue;
+      const nameStart = facts[at + 1]!;
+      const nameMiddle = facts[at + 2]!;
+      if (
+        same(names, nameStart, nameMiddle, eventType, eventTypeStart, eventTypeEnd) &&
+        same(names, nameMiddle, facts[at + 3]!, product, productStart, productEnd)
+      ) {
+        return this.#groups[position]!;
       }
     }
     return this.#add(
@@ -60,10 +79,7 @@ export class GroupTable {
   }
 
   #add(h: number, eventTypeBytes: Buffer, productBytes: Buffer): KnownGroup {
-    if (this.#size >= this.#maxGroups) {
-      this.#buckets = new Map();
-      this.#size = 0;
-    }
+    if (this.#groups.length >= this.#maxGroups) this.#forget();
     hash64(this.#key, DOMAIN.eventType, 0, 0, 0, 0, eventTypeBytes, 0, eventTypeBytes.length);
     hash64(this.#key, DOMAIN.group, hashHi, hashLo, 0, 0, productBytes, 0, productBytes.length);
     const group: KnownGroup = {
@@ -73,13 +89,62 @@ export class GroupTable {
       hashLo,
       eventTypeBytes,
       productBytes,
+      metBy: 0,
+      metAt: 0,
     };
-    const bucket = this.#buckets.get(h);
-    if (bucket) bucket.push(group);
-    else this.#buckets.set(h, [group]);
-    this.#size++;
+    this.#makeRoom(eventTypeBytes.length + productBytes.length);
+    const at = this.#groups.length * FACTS;
+    this.#facts[at] = h;
+    this.#facts[at + 1] = this.#namesEnd;
+    this.#facts[at + 2] = this.#addName(eventTypeBytes);
+    this.#facts[at + 3] = this.#addName(productBytes);
+    this.#groups.push(group);
+    this.#place(h, this.#groups.length);
     return group;
   }
+
+  #addName(bytes: Buffer): number {
+    this.#names.set(bytes, this.#namesEnd);
+    this.#namesEnd += bytes.length;
+    return this.#namesEnd;
+  }
+
+  #place(h: number, entry: number): void {
+    const mask = this.#slots.length - 1;
+    let slot = slotOf(h, mask);
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot] = entry;
+  }
+
+  /** For one more group whose two names have so many bytes. */
+  #makeRoom(nameBytes: number): void {
+    if (this.#namesEnd + nameBytes > this.#names.length) {
+      const names = new Uint8Array(Math.max(this.#names.length * 2, this.#namesEnd + nameBytes));
+      names.set(this.#names);
+      this.#names = names;
+    }
+    if ((this.#groups.length + 1) * 2 <= this.#slots.length) return;
+    this.#slots = new Uint32Array(this.#slots.length * 2);
+    const facts = new Int32Array(this.#facts.length * 2);
+    facts.set(this.#facts);
+    this.#facts = facts;
+    for (let entry = 1; entry <= this.#groups.length; entry++) this.#place(facts[(entry - 1) * FACTS]!, entry);
+  }
+
+  #forget(): void {
+    this.#groups = [];
+    this.#slots = new Uint32Array(FIRST_SLOTS);
+    this.#facts = new Int32Array(FIRST_SLOTS * 2);
+    this.#names = new Uint8Array(FIRST_NAME_BYTES);
+    this.#namesEnd = 0;
+  }
+}
+
+/** Numbers a group has in the table's facts. As half of the slots may be full, facts have twice as many places as slots. */
+const FACTS = 4;
+
+function slotOf(h: number, mask: number): number {
+  return Math.imul(h ^ (h >>> 15), 0x85ebca6b) & mask;
 }
 
 /** The key of a group in a Map: no event type holds a control character, so the two parts never run together. */
@@ -87,10 +152,15 @@ export function groupName(group: Group): string {
   return `${group.eventType}\u0000${group.product}`;
 }
 
-function same(known: Buffer, bytes: Uint8Array, start: number, end: number): boolean {
-  if (known.length !== end - start) return false;
-  for (let i = 0; i < known.length; i++) {
-    if (known[i] !== bytes[start + i]) return false;
-  }
+function same(
+  known: Uint8Array,
+  knownStart: number,
+  knownEnd: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
+  if (knownEnd - knownStart !== end - start) return false;
+  for (let i = knownStart, j = start; i < knownEnd; i++, j++) if (known[i] !== bytes[j]) return false;
   return true;
 }

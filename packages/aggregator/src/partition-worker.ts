@@ -30,6 +30,11 @@ export interface PartitionWorkerOptions {
   blockMs: number;
   /** A fold holds at least one entry and otherwise at most this many lines. */
   foldLines: number;
+  /**
+   * From one read to the next at least, where less than a whole fold was read: entries gather meanwhile, and a fold of
+   * many costs little more than one of a few.
+   */
+  gatherMs: number;
   /** A read asks for about this many bytes. */
   readBytes: number;
   /** An entry delivered more often than this is processed alone. */
@@ -66,6 +71,7 @@ export class PartitionWorker implements Service {
   #interruptedBy: string | undefined;
   #entryBytes = 64 * 1024;
   #nextClaimMs = 0;
+  #nextReadMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PartitionWorkerOptions) {
     this.#options = options;
@@ -99,7 +105,9 @@ export class PartitionWorker implements Service {
         retryMs = RETRY_MS;
         this.#interruptedBy = undefined;
         await this.#claimWhenDue();
-        await this.#readOnce();
+        await this.#gather();
+        // Whoever stops it ends a read that waits, and not one that only begins.
+        if (!signal.aborted) await this.#readOnce();
       } catch (error) {
         const fault = passingFault(error);
         if (!fault) throw error;
@@ -160,8 +168,14 @@ export class PartitionWorker implements Service {
     }
   }
 
+  async #gather(): Promise<void> {
+    const { clock } = this.#options;
+    const earlyMs = this.#nextReadMs - clock.monotonicMs();
+    if (earlyMs > 0) await clock.sleep(earlyMs, this.#abort.signal);
+  }
+
   async #readOnce(): Promise<void> {
-    const { source, blockMs, readBytes, epoch } = this.#options;
+    const { source, clock, blockMs, readBytes, foldLines, gatherMs, epoch } = this.#options;
     const count = Math.max(1, Math.min(MAX_READ_ENTRIES, Math.floor(readBytes / this.#entryBytes)));
     const before = epoch();
     const entries = await source.readNew(count, blockMs);
@@ -170,6 +184,8 @@ export class PartitionWorker implements Service {
       return;
     }
     this.#learnEntrySize(entries);
+    const lines = entries.reduce((sum, { entry }) => sum + (entry?.lineCount ?? 0), 0);
+    this.#nextReadMs = lines < foldLines ? clock.monotonicMs() + gatherMs : Number.NEGATIVE_INFINITY;
     for (const items of this.#portions(await this.#items(entries))) {
       const digested = items.map((item) => (item.digest ? item : this.#digest(item)));
       await this.#landed();

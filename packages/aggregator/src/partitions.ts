@@ -44,6 +44,7 @@ export interface PartitionsOptions {
   times: PublishTimes;
   claimIdleMs: number;
   foldLines: number;
+  gatherMs: number;
   windowMemoryBytes: number;
   metrics: AggregatorMetrics;
   logger: Logger;
@@ -159,6 +160,7 @@ export class Partitions implements Service {
       claimEveryMs: CLAIM_EVERY_MS,
       blockMs: BLOCK_MS,
       foldLines: this.#options.foldLines,
+      gatherMs: this.#options.gatherMs,
       readBytes: READ_BYTES,
       maxDeliveries: MAX_DELIVERIES,
       alive: () => ({ consumers: membership.ids, incarnations: membership.incarnations }),

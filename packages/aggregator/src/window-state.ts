@@ -165,15 +165,18 @@ function addAll(set: U64Set, pairs: DataView): void {
   for (let i = 0; i < pairs.byteLength; i += 8) set.add(pairs.getUint32(i, true), pairs.getUint32(i + 4, true));
 }
 
+let deltas = 0;
+
 /** Collects what a fold finds new in one window, and proposes it there. There is one at a time for a state. */
 export class DeltaBuilder {
   readonly #state: WindowState;
   #events = 0;
   readonly #newGroups: KnownGroup[] = [];
   readonly #newPositions = new Map<string, number>();
-  /** By object, for speed. Two objects may be of one name, and have one section. */
-  readonly #byGroup = new Map<KnownGroup, LogSection>();
-  readonly #sections = new Map<number, LogSection>();
+  readonly #number = ++deltas;
+  readonly #sections: LogSection[] = [];
+  /** Of a section, by the group's position in the log. */
+  readonly #sectionAt = new Map<number, number>();
 
   constructor(state: WindowState) {
     state.takeBack();
@@ -189,7 +192,8 @@ export class DeltaBuilder {
     const state = this.#state;
     if (!state.proposeIdentity(identityHi, identityLo)) return false;
     this.#events++;
-    const section = this.#byGroup.get(group) ?? this.#section(group);
+    // A look-up for each group and delta, and not for each event.
+    const section = this.#sections[group.metBy === this.#number ? group.metAt : this.#meet(group)]!;
     section.events++;
     if (state.proposeUser(userHi, userLo)) section.users++;
     return true;
@@ -204,8 +208,8 @@ export class DeltaBuilder {
   build(nonce: Uint8Array): WindowDelta | undefined {
     if (this.#events === 0) return undefined;
     const state = this.#state;
-    const sections = [...this.#sections.values()];
-    const record = encodeRecord({ newGroups: this.#newGroups, sections, ...state.proposedWords() }, nonce);
+    const parts = { newGroups: this.#newGroups, sections: this.#sections, ...state.proposedWords() };
+    const record = encodeRecord(parts, nonce);
     const version = {
       length: state.version.length + record.length,
       nonce: Buffer.from(nonce).toString('hex'),
@@ -215,7 +219,8 @@ export class DeltaBuilder {
     return delta;
   }
 
-  #section(group: KnownGroup): LogSection {
+  /** Two objects may be of one name, and have one section. */
+  #meet(group: KnownGroup): number {
     let position = this.#state.groupPosition(group);
     if (position < 0) {
       const name = groupName(group);
@@ -223,12 +228,13 @@ export class DeltaBuilder {
       position = known ?? this.#state.groups.length + this.#newGroups.push(group) - 1;
       if (known === undefined) this.#newPositions.set(name, position);
     }
-    let section = this.#sections.get(position);
-    if (!section) {
-      section = { group: position, events: 0, users: 0 };
-      this.#sections.set(position, section);
+    let at = this.#sectionAt.get(position);
+    if (at === undefined) {
+      at = this.#sections.push({ group: position, events: 0, users: 0 }) - 1;
+      this.#sectionAt.set(position, at);
     }
-    this.#byGroup.set(group, section);
-    return section;
+    group.metBy = this.#number;
+    group.metAt = at;
+    return at;
   }
 }

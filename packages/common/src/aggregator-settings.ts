@@ -197,6 +197,13 @@ export const AGGREGATOR_SETTINGS = defineSettings({
     parse: integer(1, 1_000_000),
     default: '16384',
   }),
+  gatherMs: setting({
+    flag: 'gather <duration>',
+    env: 'WEIR_GATHER',
+    description: 'from one read of a partition to the next, while little comes; longer is cheaper and later',
+    parse: duration({ maxMs: 10_000 }),
+    default: '20ms',
+  }),
   sinkConcurrency: setting({
     flag: 'sink-concurrency <n>',
     env: 'WEIR_SINK_CONCURRENCY',

@@ -1,6 +1,7 @@
 import { MAX_EVENT_TYPE_BYTES, MAX_LINE_BYTES, MAX_PRODUCT_BYTES, MAX_USERNAME_BYTES } from './event.ts';
 import { copyUnescaped, Span } from './line-bytes.ts';
 import { influxRefusal, UNTYPED_FIELD } from './line-influx.ts';
+import { type PlainLine, readPlainLine } from './line-plain.ts';
 import type { RejectReason } from './line-reasons.ts';
 import { type Precision, TimestampScanner } from './line-timestamp.ts';
 import { isBoolean, isNumber } from './line-values.ts';
@@ -95,6 +96,16 @@ export class LineScanner {
   detail = '';
 
   readonly #timestamp = new TimestampScanner();
+  readonly #plain: PlainLine = {
+    eventTypeStart: 0,
+    eventTypeEnd: 0,
+    productStart: 0,
+    productEnd: 0,
+    usernameStart: 0,
+    usernameEnd: 0,
+    sec: 0,
+    nanos: 0,
+  };
   readonly #maxLineBytes: number;
   readonly #scratch: Uint8Array;
   #scratchEnd = 0;
@@ -118,6 +129,7 @@ export class LineScanner {
   /** One line, without its newline; a carriage return at its end is no part of it. Answers a LINE. */
   scan(bytes: Uint8Array, start: number, lineEnd: number, precision: Precision): LineKind {
     const end = lineEnd > start && bytes[lineEnd - 1] === CARRIAGE_RETURN ? lineEnd - 1 : lineEnd;
+    if (precision === 'ns' && this.#scanPlain(bytes, start, end)) return LINE.userEvent;
     let at = start;
     while (at < end && (CLASS[bytes[at]!] === SPACE || bytes[at] === TAB)) at++;
     if (at === end || bytes[at] === HASH) return LINE.blank;
@@ -135,6 +147,34 @@ export class LineScanner {
       return this.#reject('invalid-utf8', 'not valid UTF-8');
     }
     return this.#isUserEvent(bytes) ? this.#judgeUserEvent() : this.#judgeOther(bytes);
+  }
+
+  /** The plainest of user events; false says nothing about the line. */
+  #scanPlain(bytes: Uint8Array, start: number, end: number): boolean {
+    const plain = this.#plain;
+    if (!readPlainLine(bytes, start, end, plain)) return false;
+    const { eventType, product, username } = this;
+    eventType.bytes = bytes;
+    eventType.start = plain.eventTypeStart;
+    eventType.end = plain.eventTypeEnd;
+    product.bytes = bytes;
+    product.start = plain.productStart;
+    product.end = plain.productEnd;
+    username.bytes = bytes;
+    username.start = plain.usernameStart;
+    username.end = plain.usernameEnd;
+    this.hasId = false;
+    this.hasTimestamp = true;
+    this.timestampNegative = false;
+    this.timestampSec = plain.sec;
+    this.timestampNanos = plain.nanos;
+    this.timestampStart = plain.usernameEnd + 1;
+    this.timestampEnd = end;
+    this.contentStart = start;
+    this.keyEnd = plain.productEnd;
+    this.fieldsEnd = plain.usernameEnd;
+    this.reason = undefined;
+    return true;
   }
 
   #reset(contentStart: number): void {

@@ -43,6 +43,7 @@ function worker(options: Partial<PartitionWorkerOptions> = {}) {
     claimEveryMs: 1_000,
     blockMs: 2_000,
     foldLines: 10,
+    gatherMs: 0,
     readBytes: 1_000_000,
     maxDeliveries: 5,
     alive: () => ({ consumers: region.consumers, incarnations: [] }),
@@ -139,6 +140,27 @@ describe('a worker', () => {
     expect(it.source.calls.filter((call) => call === 'readNew')).toHaveLength(2);
     for (let i = 0; i < 3; i++) await letOne();
     expect(it.foldedIds()).toEqual([['1-0'], ['2-0'], ['3-0']]);
+    await it.worker.stop();
+  });
+
+  test('lets entries gather between two reads, where less than a whole fold came', async () => {
+    const it = worker({ gatherMs: 10 });
+    it.source.append(it.entry('1-0'));
+    await it.worker.start();
+    await settle();
+    for (const id of ['2-0', '3-0']) it.source.append(it.entry(id));
+    await settle();
+    await it.clock.advance(9);
+    expect(it.foldedIds()).toEqual([['1-0']]);
+    await it.clock.advance(1);
+    await settle();
+    expect(it.foldedIds()).toEqual([['1-0'], ['2-0', '3-0']]);
+    it.source.append(it.entry('4-0', 10));
+    await it.clock.advance(10);
+    await settle();
+    it.source.append(it.entry('5-0'));
+    await settle();
+    expect(it.foldedIds().slice(2)).toEqual([['4-0'], ['5-0']]);
     await it.worker.stop();
   });
 
