@@ -33,6 +33,7 @@ const SIZE: LargeDeployment = {
 
 const COMMANDS = [
   ['status'],
+  ['top', '--count', '1'],
   ['lag'],
   ['pending'],
   ['pending', '--idle', '60s'],
