@@ -30,6 +30,8 @@ export const flush: Scenario = {
 
 const WINDOW_SEC = 20;
 const GRACE_SEC = 2;
+/** Each look costs the aggregator some milliseconds. */
+const LOOK_EVERY_MS = 100;
 const CONFIRMED_WITHIN_MS = 120_000;
 const SINKS = ['az1', 'az2'];
 
@@ -72,6 +74,6 @@ async function untilConfirmed(weir: Deployment, windows: number): Promise<void> 
     if (confirmed.every((count) => (count ?? 0) >= windows)) return;
     if (performance.now() > deadline)
       throw new Error(`not confirmed by both ${CONFIRMED_WITHIN_MS} ms after it was due`);
-    await sleep(20);
+    await sleep(LOOK_EVERY_MS);
   }
 }

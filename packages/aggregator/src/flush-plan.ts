@@ -9,6 +9,8 @@ import type { GroupCount } from './totals-codec.ts';
 export interface FlushPlan {
   /** Only what is larger than what the sink holds. */
   readonly points: readonly SinkPoint[];
+  /** Their names, in the same order: a window may have a million, and each is put together once. */
+  readonly names: readonly string[];
   /** Points of which the sink holds more than the totals say. */
   readonly shrunk: readonly { point: SinkPoint; held: number }[];
 }
@@ -33,11 +35,15 @@ export function pointsOf(totals: readonly GroupCount[]): SinkPoint[] {
 
 export function planFlush(totals: readonly GroupCount[], held: Held): FlushPlan {
   const points: SinkPoint[] = [];
+  const names: string[] = [];
   const shrunk: { point: SinkPoint; held: number }[] = [];
   for (const point of pointsOf(totals)) {
-    const there = held.get(pointName(point));
-    if (there === undefined || there < point.value) points.push(point);
-    else if (there > point.value) shrunk.push({ point, held: there });
+    const name = pointName(point);
+    const there = held.get(name);
+    if (there === undefined || there < point.value) {
+      points.push(point);
+      names.push(name);
+    } else if (there > point.value) shrunk.push({ point, held: there });
   }
-  return { points, shrunk };
+  return { points, names, shrunk };
 }

@@ -139,7 +139,7 @@ export class WindowWriter {
       known = sink.readable ? heldOf(await sink.read(window, signal)) : new Map();
       held.set(startSec, known);
     }
-    const { points, shrunk } = planFlush(groups, known);
+    const { points, names, shrunk } = planFlush(groups, known);
     this.#reportShrunk(startSec, shrunk);
     if (points.length === 0) return new Set();
     sending();
@@ -156,7 +156,7 @@ export class WindowWriter {
       await refused.add(sink.name, 'totals', rejected);
     }
     // A refused point is remembered as written: trying it again would end no better.
-    for (const point of points) known.set(pointName(point), point.value);
+    for (let i = 0; i < points.length; i++) known.set(names[i]!, points[i]!.value);
     held.set(startSec, known);
     return new Set(rejected.map(({ point }) => pointName(point)));
   }
