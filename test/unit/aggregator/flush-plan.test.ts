@@ -32,13 +32,18 @@ describe('a flush', () => {
 
   test('writes everything to a sink that holds nothing', () => {
     const totals = [group('x', 5, 2), group('y', 1, 1)];
-    expect(planFlush(totals, new Map())).toEqual({ points: pointsOf(totals), shrunk: [] });
+    expect(planFlush(totals, new Map())).toEqual({
+      points: pointsOf(totals),
+      names: pointsOf(totals).map(pointName),
+      shrunk: [],
+    });
   });
 
   test('writes only the points that are larger than what the sink holds', () => {
     const held = heldOf(pointsOf([group('x', 4, 2), group('y', 1, 1)]));
     expect(planFlush([group('x', 5, 2), group('y', 1, 1)], held)).toEqual({
       points: [{ measurement: 'cumulative_user_event', eventType: 'e', product: 'x', value: 5 }],
+      names: [pointName({ measurement: 'cumulative_user_event', eventType: 'e', product: 'x' })],
       shrunk: [],
     });
   });
@@ -47,6 +52,7 @@ describe('a flush', () => {
     const [users, events] = pointsOf([group('x', 4, 1)]);
     expect(planFlush([group('x', 4, 1)], heldOf(pointsOf([group('x', 5, 2)])))).toEqual({
       points: [],
+      names: [],
       shrunk: [
         { point: users, held: 2 },
         { point: events, held: 5 },
@@ -55,7 +61,7 @@ describe('a flush', () => {
   });
 
   test('says nothing of points of which the totals know nothing', () => {
-    expect(planFlush([], heldOf(pointsOf([group('x', 5, 2)])))).toEqual({ points: [], shrunk: [] });
+    expect(planFlush([], heldOf(pointsOf([group('x', 5, 2)])))).toEqual({ points: [], names: [], shrunk: [] });
   });
 
   test('leaves the sink with the larger of both values of every point, and nothing to do the second time', () => {
