@@ -5,6 +5,7 @@ import type { PartitionStoreOptions } from '@weir/aggregator/store/partition-sto
 import { RedisPartitionStore } from '@weir/aggregator/store/redis-partition-store';
 import { RedisSinkBooks } from '@weir/aggregator/store/sink-books';
 import { partitionKeys } from '@weir/common/keys';
+import { Random } from '@weir/common/random';
 import { RedisFault } from '@weir/common/redis-fault';
 import { appendBatch, probe } from '@weir/relay/append-script';
 import type { JournalBatch } from '@weir/relay/journal';
@@ -19,7 +20,6 @@ import {
   SimReports,
   SimSinkBooks,
 } from '../simulation/ports.ts';
-import { Random } from '../simulation/random.ts';
 import { NOTHING_LEFT_OUT } from '../simulation/redis/checks.ts';
 import { SimRedis } from '../simulation/redis/sim-redis.ts';
 import { World } from '../simulation/world.ts';

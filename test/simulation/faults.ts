@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from '@weir/common/random';
 
 /** What may happen to one command on its way to Redis and back. */
 export type CommandFate =

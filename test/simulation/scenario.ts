@@ -1,5 +1,5 @@
 import type { PartitionStoreOptions } from '@weir/aggregator/store/partition-store';
-import type { Random } from './random.ts';
+import type { Random } from '@weir/common/random';
 
 /**
  * The frame of a run, drawn from its seed: how many of everything, and how much goes wrong. Times are short and near each

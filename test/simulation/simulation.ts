@@ -1,8 +1,8 @@
+import { Random } from '@weir/common/random';
 import { Clients } from './clients.ts';
 import { Faults } from './faults.ts';
 import { atRest, booksFault, finalFault, foldFault, unrest } from './invariants.ts';
 import type { CountedWindow } from './oracle.ts';
-import { Random } from './random.ts';
 import { NOTHING_LEFT_OUT, type Without } from './redis/checks.ts';
 import type { AppendedBatch } from './redis/partition-state.ts';
 import { SimRedis, type Snapshot } from './redis/sim-redis.ts';

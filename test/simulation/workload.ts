@@ -1,5 +1,5 @@
+import type { Random } from '@weir/common/random';
 import { lineOf, type TestEvent } from '../support/event-lines.ts';
-import type { Random } from './random.ts';
 import { EPOCH_MS, type Scenario, WINDOW_SEC } from './scenario.ts';
 
 /** The events of a run, and the requests they come in: few users and groups, so that everything meets everything. */

@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from '@weir/common/random';
 
 /**
  * A world in which nothing happens but events, one after the other, in the order of their virtual time. Real code runs in

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '@weir/common/random';
 import { bareLine, protocolLine } from '../../../scripts/demo/made-up-events.ts';
-import type { Random } from '../../simulation/random.ts';
 import type { MadeUpEvent } from '../../support/oracle.ts';
 import type { BooksOfTruth } from './books-of-truth.ts';
 import type { OtherTruth } from './other-truth.ts';

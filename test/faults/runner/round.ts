@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Random } from '../../simulation/random.ts';
+import type { Random } from '@weir/common/random';
 import { cleanupMark, disposeTo } from '../../support/cleanup.ts';
 import type { Influxd } from '../../support/influxd.ts';
 import { BooksOfTruth } from './books-of-truth.ts';

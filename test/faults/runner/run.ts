@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Random } from '../../simulation/random.ts';
+import { Random } from '@weir/common/random';
 import { startInfluxd } from '../../support/influxd.ts';
 import type { BrokenRule } from './broken-rules.ts';
 import { FAULTS } from './faults/catalogue.ts';

@@ -1,4 +1,4 @@
-import type { Random } from '../../simulation/random.ts';
+import type { Random } from '@weir/common/random';
 import type { Fault } from './faults/fault.ts';
 
 /**

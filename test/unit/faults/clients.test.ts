@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Random } from '@weir/common/random';
 import { BooksOfTruth } from '../../faults/runner/books-of-truth.ts';
 import { Clients } from '../../faults/runner/clients.ts';
 import { OtherTruth } from '../../faults/runner/other-truth.ts';
-import { Random } from '../../simulation/random.ts';
 import { cleanup } from '../../support/cleanup.ts';
 import { eventually } from '../../support/eventually.ts';
 

@@ -1,6 +1,6 @@
+import { Random } from '@weir/common/random';
 import { FAULTS as ALL } from '../../faults/runner/faults/catalogue.ts';
 import { inSafeOrder, mayCoincide, schedule } from '../../faults/runner/schedule.ts';
-import { Random } from '../../simulation/random.ts';
 
 /** Whatever this machine and this version have. */
 const FAULTS = ALL.filter(({ name }) => !/^(journal-disk-full|relay-kill-(without-redis|and-flushall))$/.test(name));

@@ -83,6 +83,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'cli/commands/doctor.ts',
   'cli/commands/lag.ts',
   'cli/commands/ledger.ts',
+  'cli/commands/load.ts',
   'cli/commands/peek.ts',
   'cli/commands/pending.ts',
   'cli/commands/relay-remove.ts',

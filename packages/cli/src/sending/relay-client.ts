@@ -38,13 +38,13 @@ export class RelayClient {
 
   /**
    * Lines with their timestamps in nanoseconds. `key`: the same for the same body. Rejects with a WeirError when every relay
-   * refuses it, or none has taken it in time.
+   * refuses it, or none has taken it in time. `turn`: the place of the relay that is to get it first; one after the other
+   * unless told, so that all share the work.
    */
-  async write(body: Buffer, key: string): Promise<WriteAnswer> {
+  async write(body: Buffer, key: string, turn?: number): Promise<WriteAnswer> {
     const { relays, patienceMs, clock, random, stopping } = this.#options;
     const endMs = clock.monotonicMs() + patienceMs;
-    // In turn, so that all relays share the work.
-    const first = this.#first++;
+    const first = turn ?? this.#first++;
     let pauseMs = MIN_PAUSE_MS;
     for (let requests = 1; ; requests++) {
       const relay = relays[(first + requests - 1) % relays.length]!;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Random } from '../../../simulation/random.ts';
+import type { Random } from '@weir/common/random';
 import type { Clients } from '../clients.ts';
 import type { FaultRegion, RegionSettings } from '../fault-region.ts';
 

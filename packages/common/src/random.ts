@@ -1,4 +1,4 @@
-/** Random numbers that are a pure function of a seed (sfc32); all chance in a simulated world comes from one of these. */
+/** Random numbers that are a pure function of a seed (sfc32): all chance in a simulated world and in made-up events. */
 export class Random {
   #a: number;
   #b: number;
