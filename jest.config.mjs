@@ -11,7 +11,7 @@ export default {
     ],
   },
   moduleNameMapper: {
-    '^@weir/(common|relay|aggregator|cli)/(.+)$': '<rootDir>/packages/$1/src/$2.ts',
+    '^@weir/(common|sinks|relay|aggregator|cli)/(.+)$': '<rootDir>/packages/$1/src/$2.ts',
   },
   setupFilesAfterEnv: ['<rootDir>/test/support/jest-setup.ts'],
   testTimeout: 60_000,

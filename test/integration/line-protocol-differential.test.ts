@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InfluxV1Sink } from '@weir/aggregator/sinks/influx-v1';
 import { LINE, LineScanner, type Precision } from '@weir/common/line-protocol';
 import { DEFAULT_SHAPE } from '@weir/common/point-shape';
 import { type InfluxV1Spec, parseSinkUrl } from '@weir/common/sink-url';
 import { Stamps } from '@weir/common/stamps';
 import { LineReader } from '@weir/relay/lines';
+import { InfluxV1Sink } from '@weir/sinks/influx-v1';
 import fc from 'fast-check';
 import { cleanup } from '../support/cleanup.ts';
 import { ExpectedPoints, FieldTypes } from '../support/expected-points.ts';

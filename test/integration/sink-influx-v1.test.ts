@@ -1,8 +1,8 @@
-import { InfluxV1Sink } from '@weir/aggregator/sinks/influx-v1';
-import type { SinkPoint } from '@weir/aggregator/sinks/sink';
 import { UNIQUE_USER_EVENT } from '@weir/common/line-encode';
 import { DEFAULT_SHAPE, formatPointTags, measurementName, type PointShape, pointTags } from '@weir/common/point-shape';
 import { type InfluxV1Spec, parseSinkUrl } from '@weir/common/sink-url';
+import { InfluxV1Sink } from '@weir/sinks/influx-v1';
+import type { SinkPoint } from '@weir/sinks/sink';
 import fc from 'fast-check';
 import { cleanup } from '../support/cleanup.ts';
 import { type Influxd, startInfluxd } from '../support/influxd.ts';

@@ -3,10 +3,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { InfluxV2Sink } from '@weir/aggregator/sinks/influx-v2';
-import type { SinkPoint } from '@weir/aggregator/sinks/sink';
 import { DEFAULT_SHAPE, type PointShape } from '@weir/common/point-shape';
 import { type InfluxV2Spec, parseSinkUrl } from '@weir/common/sink-url';
+import { InfluxV2Sink } from '@weir/sinks/influx-v2';
+import type { SinkPoint } from '@weir/sinks/sink';
 import { cleanup } from '../support/cleanup.ts';
 import { eventually } from '../support/eventually.ts';
 import { tempDir } from '../support/temp-dir.ts';

@@ -1,7 +1,7 @@
-import { InfluxV1Sink } from '@weir/aggregator/sinks/influx-v1';
-import { LINES_PER_REQUEST } from '@weir/aggregator/sinks/line-requests';
 import { DEFAULT_SHAPE } from '@weir/common/point-shape';
 import { type InfluxV1Spec, parseSinkUrl } from '@weir/common/sink-url';
+import { InfluxV1Sink } from '@weir/sinks/influx-v1';
+import { LINES_PER_REQUEST } from '@weir/sinks/line-requests';
 import fc from 'fast-check';
 import { cleanup } from '../support/cleanup.ts';
 import type { Series } from '../support/influx-points.ts';

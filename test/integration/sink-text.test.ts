@@ -1,15 +1,15 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { FileSink } from '@weir/aggregator/sinks/file';
-import { InfluxV1Sink } from '@weir/aggregator/sinks/influx-v1';
-import { InfluxV2Sink } from '@weir/aggregator/sinks/influx-v2';
-import { openSink } from '@weir/aggregator/sinks/open-sink';
-import type { SinkPoint } from '@weir/aggregator/sinks/sink';
-import { StdoutSink } from '@weir/aggregator/sinks/stdout';
 import { silentLogger } from '@weir/common/logger';
 import { DEFAULT_SHAPE } from '@weir/common/point-shape';
 import { parseSinkUrls } from '@weir/common/sink-url';
+import { FileSink } from '@weir/sinks/file';
+import { InfluxV1Sink } from '@weir/sinks/influx-v1';
+import { InfluxV2Sink } from '@weir/sinks/influx-v2';
+import { openSink } from '@weir/sinks/open-sink';
+import type { SinkPoint } from '@weir/sinks/sink';
+import { StdoutSink } from '@weir/sinks/stdout';
 import { tempDir } from '../support/temp-dir.ts';
 
 const MINUTE = { startSec: 1478507520, windowSec: 60 };

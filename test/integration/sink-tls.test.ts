@@ -1,11 +1,11 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { openSink } from '@weir/aggregator/sinks/open-sink';
-import type { Sink, SinkPoint } from '@weir/aggregator/sinks/sink';
 import { createLogger } from '@weir/common/logger';
 import { DEFAULT_SHAPE } from '@weir/common/point-shape';
 import { parseSinkUrl } from '@weir/common/sink-url';
+import { openSink } from '@weir/sinks/open-sink';
+import type { Sink, SinkPoint } from '@weir/sinks/sink';
 import { articleLines, articlePoints } from '../support/article.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { cleanup } from '../support/cleanup.ts';

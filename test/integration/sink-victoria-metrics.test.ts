@@ -1,8 +1,8 @@
-import { InfluxV2Sink } from '@weir/aggregator/sinks/influx-v2';
-import type { SinkPoint } from '@weir/aggregator/sinks/sink';
 import { DEFAULT_SHAPE } from '@weir/common/point-shape';
 import { type InfluxV2Spec, parseSinkUrl } from '@weir/common/sink-url';
 import { TotalsReader } from '@weir/common/totals-line';
+import { InfluxV2Sink } from '@weir/sinks/influx-v2';
+import type { SinkPoint } from '@weir/sinks/sink';
 import { articleLines } from '../support/article.ts';
 import { cleanup } from '../support/cleanup.ts';
 import { send } from '../support/client.ts';

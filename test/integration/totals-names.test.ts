@@ -1,8 +1,8 @@
-import { InfluxV1Sink } from '@weir/aggregator/sinks/influx-v1';
 import { UNIQUE_USER_EVENT } from '@weir/common/line-encode';
 import { LINE, LineScanner } from '@weir/common/line-protocol';
 import { DEFAULT_SHAPE } from '@weir/common/point-shape';
 import { type InfluxV1Spec, parseSinkUrl } from '@weir/common/sink-url';
+import { InfluxV1Sink } from '@weir/sinks/influx-v1';
 import fc from 'fast-check';
 import { cleanup } from '../support/cleanup.ts';
 import { userEventText } from '../support/generated-lines.ts';

@@ -6,7 +6,7 @@ import {
   type SinkPoint,
   type SinkWindow,
   type WriteResult,
-} from '@weir/aggregator/sinks/sink';
+} from '@weir/sinks/sink';
 import type { Faults } from './faults.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { World } from './world.ts';

@@ -1,11 +1,11 @@
 import { pointName } from '@weir/aggregator/flush-plan';
 import type { Version } from '@weir/aggregator/log-codec';
-import type { LinesResult, RejectedPoint, Sink, SinkPoint, SinkWindow, WriteResult } from '@weir/aggregator/sinks/sink';
 import type { FinalStore, FinalsView } from '@weir/aggregator/store/final-store';
 import type { Refusal, RefusalKind } from '@weir/aggregator/store/refused-store';
 import type { SinkBooks, WindowBooks, WriteIntent } from '@weir/aggregator/store/sink-books';
 import { PointLines } from '@weir/common/line-encode';
 import { DEFAULT_SHAPE } from '@weir/common/point-shape';
+import type { LinesResult, RejectedPoint, Sink, SinkPoint, SinkWindow, WriteResult } from '@weir/sinks/sink';
 
 const LINES = new PointLines(DEFAULT_SHAPE);
 

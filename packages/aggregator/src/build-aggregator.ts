@@ -3,8 +3,8 @@ import type { Writable } from 'node:stream';
 import { type AggregatorSettings, checkWindow, shapeOf } from '@weir/common/aggregator-settings';
 import type { BuildContext, Daemon } from '@weir/common/program';
 import { parseSinkUrls } from '@weir/common/sink-url';
+import { openSink } from '@weir/sinks/open-sink';
 import { Aggregator } from './aggregator.ts';
-import { openSink } from './sinks/open-sink.ts';
 
 /**
  * The aggregator as `main.ts` runs it, from its settings. Throws a SettingsError when they cannot be used together, or a

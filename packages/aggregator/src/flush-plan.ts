@@ -1,4 +1,4 @@
-import type { SinkPoint } from './sinks/sink.ts';
+import type { SinkPoint } from '@weir/sinks/sink';
 import type { GroupCount } from './totals-codec.ts';
 
 /**

@@ -3,9 +3,9 @@ import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { passingFault } from '@weir/common/redis-fault';
 import type { Service } from '@weir/common/service';
+import { type RejectedLine, type Sink, SinkError } from '@weir/sinks/sink';
 import type { GroupReader, ReadEntry } from './group-reader.ts';
 import { OtherFeed } from './other-feed.ts';
-import { type RejectedLine, type Sink, SinkError } from './sinks/sink.ts';
 
 /**
  * Brings other lines to one sink, as they came: reads batches from the partitions that are this process's, writes their

@@ -4,12 +4,12 @@ import type { Logger } from '@weir/common/logger';
 import { Loop } from '@weir/common/loop';
 import { passingFault } from '@weir/common/redis-fault';
 import { type Service, ServiceGroup } from '@weir/common/service';
+import type { RejectedLine, Sink } from '@weir/sinks/sink';
 import type { Redis } from 'ioredis';
 import type { AggregatorMetrics } from './aggregator-metrics.ts';
 import { RedisGroupReader } from './group-reader.ts';
 import { MEMBERSHIP_TIMES, type Membership } from './membership.ts';
 import { OtherForwarder } from './other-forwarder.ts';
-import type { RejectedLine, Sink } from './sinks/sink.ts';
 import { OtherStreams } from './store/other-streams.ts';
 import type { RefusedStore } from './store/refused-store.ts';
 

@@ -1,10 +1,10 @@
 import type { Clock } from '@weir/common/clock';
 import type { Logger } from '@weir/common/logger';
+import type { RejectedPoint, Sink, SinkWindow } from '@weir/sinks/sink';
+import { SinkError } from '@weir/sinks/sink';
 import { type FlushPlan, heldOf, planFlush, pointName } from './flush-plan.ts';
 import type { HeldCache } from './held-cache.ts';
 import type { Version } from './log-codec.ts';
-import type { RejectedPoint, Sink, SinkWindow } from './sinks/sink.ts';
-import { SinkError } from './sinks/sink.ts';
 import type { RefusedStore } from './store/refused-store.ts';
 import type { SinkBooks, WriteIntent } from './store/sink-books.ts';
 import type { GroupCount } from './totals-codec.ts';

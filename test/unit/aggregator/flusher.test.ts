@@ -1,5 +1,5 @@
-import { SinkError } from '@weir/aggregator/sinks/sink';
 import { RedisFault } from '@weir/common/redis-fault';
+import { SinkError } from '@weir/sinks/sink';
 import { settle } from '../../support/fake-clock.ts';
 import { FakeSink } from '../../support/fake-sinks.ts';
 import { flushing, NOW, settleTimes, WINDOW } from '../../support/flushing.ts';

@@ -1,8 +1,8 @@
 import { OtherForwarder } from '@weir/aggregator/other-forwarder';
-import { type RejectedLine, SinkError } from '@weir/aggregator/sinks/sink';
 import type { StreamEntry } from '@weir/common/batch';
 import { silentLogger } from '@weir/common/logger';
 import { RedisFault } from '@weir/common/redis-fault';
+import { type RejectedLine, SinkError } from '@weir/sinks/sink';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeEntrySource } from '../../support/fake-entry-source.ts';
 

@@ -1,5 +1,5 @@
-import { SinkError } from '@weir/aggregator/sinks/sink';
 import { Unwritten } from '@weir/aggregator/unwritten';
+import { SinkError } from '@weir/sinks/sink';
 import { flushing, NOW, WINDOW } from '../../support/flushing.ts';
 
 describe('windows that wait for a sink', () => {

@@ -1,9 +1,9 @@
 import { HeldCache } from '@weir/aggregator/held-cache';
-import { SinkError } from '@weir/aggregator/sinks/sink';
 import type { GroupCount } from '@weir/aggregator/totals-codec';
 import { type WindowTotalsRead, WindowWriter, type WritePurpose } from '@weir/aggregator/window-writer';
 import { silentLogger } from '@weir/common/logger';
 import { RedisFault } from '@weir/common/redis-fault';
+import { SinkError } from '@weir/sinks/sink';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeBooks, FakeRefused, FakeSink } from '../../support/fake-sinks.ts';
 

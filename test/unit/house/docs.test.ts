@@ -156,7 +156,7 @@ describe('operations.md', () => {
   });
 
   test('explains every code of an error', () => {
-    const sink = sources.get('packages/aggregator/src/sinks/sink.ts') ?? '';
+    const sink = sources.get('packages/sinks/src/sink.ts') ?? '';
     const codes = quoted(/export type SinkErrorCode =([^;]+);/.exec(sink)?.[1] ?? '');
     for (const text of sources.values()) {
       for (const [, code] of text.matchAll(/\b(?:new \w+(?:Error|Fault)|super)\(\s*'([a-z][a-z0-9-]+)'/g)) {

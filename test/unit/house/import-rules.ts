@@ -10,8 +10,9 @@ import { readSource, type Source } from './source.ts';
 const MAY_IMPORT: ReadonlyMap<string, readonly string[]> = new Map([
   ['common', []],
   ['relay', ['common']],
-  ['aggregator', ['common']],
-  ['cli', ['common']],
+  ['sinks', ['common']],
+  ['aggregator', ['common', 'sinks']],
+  ['cli', ['common', 'sinks']],
 ]);
 
 /** Modules that touch the world. */

@@ -20,6 +20,19 @@ describe('the rules catch', () => {
     ]);
   });
 
+  test('the sinks that import who writes to them, and a relay that imports them', () => {
+    const sink = 'packages/sinks/src/sink.ts';
+    expect(faultsOf({ [sink]: `import { x } from '@weir/aggregator/flusher';` })).toEqual([
+      `${sink}: sinks must not import aggregator (@weir/aggregator/flusher)`,
+    ]);
+    expect(faultsOf({ [relay]: `import { x } from '@weir/sinks/sink';` })).toEqual([
+      `${relay}: relay must not import sinks (@weir/sinks/sink)`,
+    ]);
+    for (const home of ['aggregator', 'cli']) {
+      expect(faultsOf({ [`packages/${home}/src/a.ts`]: `import { x } from '@weir/sinks/sink';` })).toEqual([]);
+    }
+  });
+
   test('common that imports anybody', () => {
     const path = 'packages/common/src/keys.ts';
     expect(faultsOf({ [path]: `export { x } from '@weir/relay/x';` })).toEqual([

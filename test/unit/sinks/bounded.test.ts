@@ -1,4 +1,4 @@
-import { bounded } from '@weir/aggregator/sinks/bounded';
+import { bounded } from '@weir/sinks/bounded';
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());

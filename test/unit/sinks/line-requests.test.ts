@@ -1,4 +1,4 @@
-import { BYTES_PER_REQUEST, inRequests, LINES_PER_REQUEST, runsOn } from '@weir/aggregator/sinks/line-requests';
+import { BYTES_PER_REQUEST, inRequests, LINES_PER_REQUEST, runsOn } from '@weir/sinks/line-requests';
 import fc from 'fast-check';
 
 const T = '1478507520000000000';

@@ -1,6 +1,6 @@
-import { InfluxqlAnswer } from '@weir/aggregator/sinks/influxql-answer';
-import { SinkError } from '@weir/aggregator/sinks/sink';
 import { DEFAULT_SHAPE, type PointShape } from '@weir/common/point-shape';
+import { InfluxqlAnswer } from '@weir/sinks/influxql-answer';
+import { SinkError } from '@weir/sinks/sink';
 import fc from 'fast-check';
 
 const T = 1478507520000000000n;

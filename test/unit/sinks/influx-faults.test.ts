@@ -1,6 +1,6 @@
 import { HttpError, RequestTimedOutError } from '@influxdata/influxdb-client';
-import { requestFault } from '@weir/aggregator/sinks/influx-faults';
-import { SinkError } from '@weir/aggregator/sinks/sink';
+import { requestFault } from '@weir/sinks/influx-faults';
+import { SinkError } from '@weir/sinks/sink';
 
 const CONTEXT = {
   sinkName: 'zone-a',

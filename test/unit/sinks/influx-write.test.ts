@@ -1,9 +1,9 @@
 import { HttpError } from '@influxdata/influxdb-client';
-import { writeLines, writePoints } from '@weir/aggregator/sinks/influx-write';
-import { LINES_PER_REQUEST } from '@weir/aggregator/sinks/line-requests';
-import { SinkError, type SinkPoint } from '@weir/aggregator/sinks/sink';
 import { PointLines } from '@weir/common/line-encode';
 import { DEFAULT_SHAPE } from '@weir/common/point-shape';
+import { writeLines, writePoints } from '@weir/sinks/influx-write';
+import { LINES_PER_REQUEST } from '@weir/sinks/line-requests';
+import { SinkError, type SinkPoint } from '@weir/sinks/sink';
 import fc from 'fast-check';
 
 const WINDOW = { startSec: 1478507520, windowSec: 60 };
