@@ -276,7 +276,7 @@ test('a relay that windows wait for is named, since when and until when', async 
   expect(out).toMatch(
     /^note: 1 window is due to be sealed and waits for relay-2, last heard of 20\d\d-\S+Z; it holds until 20\d\d-\S+Z\. .* \[seal-waits\]$/m,
   );
-  expect(out).toContain('redis-cli HDEL weir:relays relay-2');
+  expect(out).toContain('weir relay remove relay-2');
   const [, heard, until] = /last heard of (\S+); it holds until (\S+)\. /.exec(out)!;
   expect(Date.parse(until!) - Date.parse(heard!)).toBe(3_600_000);
   expect((await lookThere('windows')).out).toContain(

@@ -12,7 +12,7 @@ export function lateFindings(facts: StatusFacts, judging: Judging): Said[] {
   return [
     ...redis(facts),
     ...aggregators(facts, judging),
-    ...relays.flatMap((relay) => relaySaid(relay, facts.prefix, judging)),
+    ...relays.flatMap((relay) => relaySaid(relay, judging)),
     ...sinks.flatMap((sink) => [...sinkSaid(sink, judging), ...othersSaid(sink, judging)]),
   ];
 }
@@ -99,7 +99,7 @@ function aggregators({ aggregators: all, partitions, prefix }: StatusFacts, { la
   return said;
 }
 
-function relaySaid(relay: RelayStatus, prefix: string, { lateAfterMs }: Judging): Said[] {
+function relaySaid(relay: RelayStatus, { lateAfterMs }: Judging): Said[] {
   const { id, alive, heardAgoMs, owedForMs, unconfirmedBytes, journalFailing } = relay;
   if (!alive) {
     const left = unconfirmedBytes === null ? '' : ` (${formatBytes(unconfirmedBytes)} when it was heard of)`;
@@ -109,7 +109,7 @@ function relaySaid(relay: RelayStatus, prefix: string, { lateAfterMs }: Judging)
         sentence:
           `${id} was last heard of ${formatAge(heardAgoMs)} ago and did not sign off: ` +
           `what its journal still holds${left} is missing until it is back`,
-        command: `start it again with its --data, or if it is gone for good: redis-cli HDEL ${prefix}:relays ${id}`,
+        command: `start it again with its --data, or if it is gone for good: weir relay remove ${id}`,
       },
     ];
   }

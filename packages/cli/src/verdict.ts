@@ -32,7 +32,7 @@ export function judge(facts: StatusFacts, judging: Judging): StatusReport {
   return { schema: 'weir.status/1', prefix, redisTimeMs, verdict, findings, ...rest };
 }
 
-function notes({ windows, books, partitions, prefix }: StatusFacts, { time }: Judging): Said[] {
+function notes({ windows, books, partitions }: StatusFacts, { time }: Judging): Said[] {
   const said: Said[] = windows.waiting.map(({ relay, windows: count, heardMs, untilMs }) => {
     const until = untilMs === null ? 'as long as --hold says' : `until ${time(untilMs)}`;
     return {
@@ -41,7 +41,7 @@ function notes({ windows, books, partitions, prefix }: StatusFacts, { time }: Ju
         `${windowsText(count)} due to be sealed and ${count === 1 ? 'waits' : 'wait'} for ${relay}, ` +
         `last heard of ${time(heardMs)}; ${count === 1 ? 'it holds' : 'they hold'} ${until}. ` +
         'What sinks hold of them is right',
-      command: `start ${relay} again with its --data, or if it is gone for good: redis-cli HDEL ${prefix}:relays ${relay}`,
+      command: `start ${relay} again with its --data, or if it is gone for good: weir relay remove ${relay}`,
     };
   });
   if (books.received === 0 && partitions.every(({ lagEntries }) => lagEntries === 0)) {
