@@ -9,6 +9,8 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** To stdout. */
   readonly out: (text: string) => void;
+  /** Resolves once stdout has taken what was written, or is gone. Undefined: it takes all at once. */
+  readonly drained?: () => Promise<void>;
   /** To stderr. */
   readonly err: (text: string) => void;
   /** Throws when the file cannot be read. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { systemClock } from '@weir/common/clock';
@@ -42,6 +43,12 @@ process.exitCode = await runCli({
   argv: process.argv.slice(2),
   env: process.env,
   out: (text) => process.stdout.write(text),
+  drained: async () => {
+    if (!process.stdout.writableNeedDrain) return;
+    await once(process.stdout, 'drain', { signal: stopping.signal }).catch((error: unknown) => {
+      if (!stopping.signal.aborted) throw error;
+    });
+  },
   err: (text) => process.stderr.write(text),
   readFile: (path) => readFileSync(path, 'utf8'),
   clock: systemClock,

@@ -119,6 +119,23 @@ export const READING_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/peek.ts'),
   },
   {
+    name: 'tail',
+    summary: 'events as they pass, without disturbing the aggregators; until Ctrl-C',
+    topic: TOPIC,
+    flags: [
+      { flag: '--product <name>', description: 'only of this product' },
+      { flag: '--type <name>', description: 'only of this event type' },
+      { flag: '--user <name>', description: 'only of this user' },
+      { flag: '--other', description: 'other lines instead of events' },
+      { flag: '--since <time>', description: 'also what passed since then and is still there, such as 5m' },
+      { flag: '--count <n>', description: 'end after so many lines' },
+      { flag: '--for <duration>', description: 'end after so long' },
+      ...DEPLOYMENT_FLAGS,
+      ...OUTPUT_FLAGS,
+    ],
+    load: () => import('./commands/tail.ts'),
+  },
+  {
     name: 'check',
     summary: 'one state for a monitor; exit 0 ok, 1 warning, 2 critical, 3 unknown',
     topic: TOPIC,
