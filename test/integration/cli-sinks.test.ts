@@ -17,6 +17,25 @@ beforeAll(async () => {
   weir = new WeirAt(region);
 });
 
+test('the list names each sink, who writes to it, and how it is', async () => {
+  const { sinks } = await weir.json('sink', 'list');
+  expect(sinks.map(({ name, recorded }: { name: string; recorded: boolean }) => [name, recorded])).toEqual([
+    ['az1', true],
+    ['az2', true],
+  ]);
+  await eventually(async () => (await weir.json('sink', 'list')).sinks[0].state === 'well', {
+    what: 'the aggregator to have said how its sinks are',
+  });
+  const report = await weir.json('sink', 'list');
+  expect(report.sinks[1]).toMatchObject({
+    kind: 'influx-v1',
+    state: 'well',
+    writers: ['aggregator-1'],
+    errorCode: null,
+  });
+  expectPublished('sink list', JSON.stringify(report));
+});
+
 const line = (user: string, sec: number) => `event_type=login,product=shop value=${user} ${sec}000000000`;
 const points = (sec: number) => [
   `cumulative_user_event,event_type=login,product=shop value=1 ${sec}000000000`,

@@ -93,6 +93,13 @@ export const READING_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/consumers.ts'),
   },
   {
+    name: 'sink list',
+    summary: 'the sinks of the deployment: who writes to each, its last write, what waits for it, its last error',
+    topic: TOPIC,
+    flags: LOOK,
+    load: () => import('./commands/sink-list.ts'),
+  },
+  {
     name: 'windows',
     operands: '[window]',
     summary: 'windows: due, sealed, waited for, and how far each sink is; of one window also its groups',

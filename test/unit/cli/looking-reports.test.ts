@@ -9,6 +9,7 @@ import { rateText } from '@weir/cli/rate-text';
 import { redisStatus } from '@weir/cli/redis-status';
 import { relayStatuses } from '@weir/cli/relay-status';
 import { sinkStatuses } from '@weir/cli/sink-status';
+import { sinkListReport, sinkListTable } from '@weir/cli/sinks/list-report';
 import { formatBytes } from '@weir/cli/time-text';
 import type { WindowStatus } from '@weir/cli/window-status';
 import type { AggregatorState, RelayState, SinkState } from '@weir/common/daemon-state';
@@ -125,6 +126,29 @@ describe('sinks', () => {
       ['az1', null, null],
       ['az2', null, null],
     ]);
+  });
+
+  test('are listed with who writes to them, recorded or not', () => {
+    const look = told(
+      { name: 'az1' },
+      { name: 'az9', state: 'away', lastErrorMs: NOW - 200, errorCode: 'sink-timeout' },
+    );
+    const report = sinkListReport('weir', look, sinkStatuses(look, new Map(), new Map()));
+    expect(report.sinks.map(({ name, recorded, writers }) => [name, recorded, writers])).toEqual([
+      ['az1', true, ['a0']],
+      ['az2', true, []],
+      ['az9', false, ['a1']],
+    ]);
+    const [, first, second, third] = sinkListTable(report, PLAIN_VIEW).split('\n');
+    expect(first).toMatch(/^az1 +influx-v1 +well +- +\? +0 +- +a0$/);
+    expect(second).toMatch(/^az2 +\? +\? +- +\? +\? +- +-$/);
+    expect(third).toMatch(/^az9 +influx-v1 +away +- +\? +0 +sink-timeout 0\.2s ago +a1$/);
+  });
+
+  test('are listed as written by nobody once their aggregator is dead', () => {
+    const look = { ...told({ name: 'az1' }), heartbeats: [{ id: 'a0', sinceMs: 60_000 }] };
+    const report = sinkListReport('weir', look, sinkStatuses(look, new Map(), new Map()));
+    expect(report.sinks[0]).toMatchObject({ writers: [], recorded: true, state: null });
   });
 });
 

@@ -93,6 +93,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'cli/sending/stopping-after.ts',
   'cli/sending-commands.ts',
   'cli/commands/sink-add.ts',
+  'cli/commands/sink-list.ts',
   'cli/commands/sink-remove.ts',
   'cli/consumers/claim-entries.ts',
   'cli/consumers/consumer-groups.ts',
