@@ -21,7 +21,18 @@ export const WHERE: Record<Check, Focus> = {
     sendingMs: 20_000,
   },
   'folded-before-seal': { kind: 'whole' },
-  'birth-before-seal': { kind: 'whole', rollbacks: 8, holdMs: 45_000, pauseEveryMs: 3_000 },
+  'birth-before-seal': {
+    kind: 'whole',
+    rollbacks: 3,
+    holdMs: 45_000,
+    partitions: 2,
+    requests: 12,
+    sendingMs: 16_000,
+    chaosMs: 20_000,
+    pauseEveryMs: 1_000_000_000,
+    crashEveryMs: 1_000_000_000,
+    commandRate: 0.2,
+  },
   'asked-anew': {
     kind: 'whole',
     rollbacks: 1,
@@ -54,12 +65,13 @@ export const WHERE: Record<Check, Focus> = {
  * them; `npm run simulate -- --seeds 5000 --without CHECK` finds the next.
  */
 const FROM: Partial<Record<Check, number>> = {
-  nonce: 200,
-  verdict: 500,
+  nonce: 1_700,
+  verdict: 750,
   seed: 400,
-  'birth-before-seal': 100,
-  'asked-anew': 650,
-  intent: 390,
+  'birth-before-seal': 600,
+  'asked-anew': 1_100,
+  'final-after-partitions': 1_600,
+  intent: 1_700,
 };
 
 /** Runs schedules without a check until one breaks a guarantee; undefined when none of them does. */
