@@ -1,4 +1,11 @@
-import { type CommandSpec, DEPLOYMENT_FLAGS, type FlagSpec, OUTPUT_FLAGS, WATCH_FLAG } from './command-spec.ts';
+import {
+  ACT_FLAGS,
+  type CommandSpec,
+  DEPLOYMENT_FLAGS,
+  type FlagSpec,
+  OUTPUT_FLAGS,
+  WATCH_FLAG,
+} from './command-spec.ts';
 
 /** The commands that only look. */
 const TOPIC = 'Looking:';
@@ -18,6 +25,15 @@ const PATIENCE: FlagSpec = {
 
 /** Where it is for two things. */
 const SHORT_PATIENCE: FlagSpec = { ...PATIENCE, default: '200ms' };
+
+/** sinks/sink-text.ts reads it. */
+const SINK_URL: FlagSpec = {
+  flag: '--sink <url>',
+  description: 'an InfluxDB of the deployment, as the aggregators are given it',
+  env: 'WEIR_SINKS',
+  inFile: true,
+  many: true,
+};
 
 function limit(name: string, value: string, description: string, fixed?: string): FlagSpec {
   const what = `${name.endsWith('-critical') ? 'critical' : 'warning'} above this: ${description}`;
@@ -176,16 +192,28 @@ export const READING_COMMANDS: readonly CommandSpec[] = [
     summary:
       'whether Redis, clocks, buffers, sinks and settings are as they should be, with the remedy (exit 1 if not)',
     topic: TOPIC,
-    flags: [
-      {
-        flag: '--sink <url>',
-        description: 'ask this InfluxDB for its version, from here',
-        env: 'WEIR_SINKS',
-        many: true,
-      },
-      ...LOOK,
-    ],
+    flags: [SINK_URL, ...LOOK],
     load: () => import('./commands/doctor.ts'),
+  },
+  {
+    name: 'verify',
+    summary: 'read the sinks back and compare them, with each other and with what Redis knows (exit 1 if they differ)',
+    topic: TOPIC,
+    flags: [
+      { flag: '--from <time>', description: 'the first window, such as 24h (ago) or 2016-11-07T08:32:00Z' },
+      { flag: '--to <time>', description: 'windows that begin before then; until now unless told' },
+      SINK_URL,
+      { flag: '--limit <n>', description: 'how many differences to list', default: '100' },
+      { flag: '--repair', description: 'write what is known to be right to the sinks that differ' },
+      {
+        flag: '--trust-larger',
+        description: 'with --repair: also where Redis knows nothing any more, the larger of two values',
+      },
+      ...ACT_FLAGS,
+      ...DEPLOYMENT_FLAGS,
+      ...OUTPUT_FLAGS,
+    ],
+    load: () => import('./commands/verify.ts'),
   },
   {
     name: 'config show',

@@ -1,7 +1,6 @@
 import { EXIT } from '@weir/common/errors';
 import { CONSUMER_GROUP, partitionKeys } from '@weir/common/keys';
 import { redisFault } from '@weir/common/redis';
-import { maskUrl, valueType } from '@weir/common/setting-values';
 import type { Redis } from 'ioredis';
 import type { CommandContext } from '../command-context.ts';
 import { lookAtDaemons } from '../daemons-look.ts';
@@ -12,10 +11,9 @@ import { inBatches, partitionNumbers } from '../in-batches.ts';
 import { lookAtRedis } from '../redis-look.ts';
 import { show } from '../show.ts';
 import { probeSink } from '../sink-probe.ts';
+import { sinkText } from '../sinks/sink-text.ts';
 
 export const schema = DOCTOR_SCHEMA;
-
-const sinkText = valueType('a sink URL', (text) => (text === '' ? undefined : text), maskUrl);
 
 export async function run(context: CommandContext): Promise<number> {
   const urls = context.flags.readMany('sink', sinkText);

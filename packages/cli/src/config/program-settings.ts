@@ -4,6 +4,7 @@ import { type Setting, type SettingRule, type SettingsSpec, yamlKey } from '@wei
 import { parseSinkUrl, parseSinkUrls, type SinkSpec } from '@weir/common/sink-url';
 import { type FlagSpec, FORMATS, flagName } from '../command-spec.ts';
 import { relayUrl } from '../sending/relay-url.ts';
+import { sinkText } from '../sinks/sink-text.ts';
 
 /** What may stand in the `--config` file of a program, and what it must be. Pure. */
 export const PROGRAMS = ['relay', 'aggregator', 'cli'] as const;
@@ -81,6 +82,7 @@ export const CLI_TYPES: ReadonlyMap<string, ValueType<unknown>> = new Map<string
   ['output', oneOf(...FORMATS)],
   ['utc', onOff],
   ['relay', relayUrl],
+  ['sink', sinkText],
   ['late-after', duration({ minMs: 1_000 })],
   ['lag-warning', duration()],
   ['lag-critical', duration()],
