@@ -18,7 +18,8 @@ const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     stopping.abort();
-    setTimeout(() => process.exit(EXIT_INTERRUPTED), STOP_MS).unref();
+    // A command that has ended has its own code, though a timer of some lost connection may keep the process.
+    setTimeout(() => process.exit(process.exitCode ?? EXIT_INTERRUPTED), STOP_MS).unref();
   });
 }
 
