@@ -91,8 +91,8 @@ async function connect(redis: Redis): Promise<void> {
   }
 }
 
-/** Node leaves the message empty where a name had several addresses and none of them answered. */
-function reasonOf({ message, cause }: RedisFault): string {
+/** What went wrong, in words: Node leaves the message empty where a name had several addresses and none of them answered. */
+export function reasonOf({ message, cause }: RedisFault): string {
   if (message !== '') return message;
   return cause instanceof Error && 'code' in cause ? String(cause.code) : 'cannot be reached';
 }

@@ -1,10 +1,10 @@
-import { redisFault } from '@weir/common/redis';
-import type { Redis } from 'ioredis';
+import { isAfter } from '../entry-id.ts';
+import type { PatientRedis } from './patient-redis.ts';
+import { bytesOf, ReadSize } from './read-size.ts';
 
 /**
- * Reads the streams of all partitions behind what it has read, without a consumer group: nobody else notices. A read takes a
- * few partitions and few entries each, about a megabyte where entries are as large as before; only the one that waits
- * asks for all, and gets one entry of each.
+ * Reads the streams of all partitions behind what it has read, without a consumer group: nobody else notices. A read has a
+ * bound, also where every partition has an entry of 1 MB: it takes a few of them, and few entries of each.
  */
 export interface PassedEntry {
   partition: number;
@@ -12,63 +12,57 @@ export interface PassedEntry {
   fields: Buffer[];
 }
 
-const PARTITIONS_AT_ONCE = 8;
-const READ_BYTES = 1024 * 1024;
-const MOST_ENTRIES = 64;
-
-type Reply = [stream: Buffer, entries: [id: Buffer, fields: Buffer[]][]][] | null;
+export type StreamReply = [stream: Buffer, entries: [id: Buffer, fields: Buffer[]][]][] | null;
 
 export class StreamReader {
-  readonly #redis: Redis;
+  readonly #redis: PatientRedis;
   readonly #streams: readonly string[];
   readonly #lastIds: string[];
-  readonly #blockMs: number;
-  #count = 1;
+  /** By partition: at the last look nothing was behind what was read. */
+  readonly #empty: boolean[];
+  readonly #size = new ReadSize();
 
-  /** `redis`: a connection of its own, as it blocks. By partition: the streams, and behind which ids to read. */
-  constructor(redis: Redis, streams: readonly string[], lastIds: readonly string[], blockMs: number) {
+  /** By partition: the streams, and behind which ids to read. */
+  constructor(redis: PatientRedis, streams: readonly string[], lastIds: readonly string[]) {
     this.#redis = redis;
     this.#streams = streams;
     this.#lastIds = [...lastIds];
-    this.#blockMs = blockMs;
+    this.#empty = streams.map(() => false);
   }
 
-  /** All that is there, read by read; where nothing is, it waits for a while. */
-  async *round(): AsyncGenerator<PassedEntry[]> {
-    let found = false;
-    for (let first = 0; first < this.#streams.length; first += PARTITIONS_AT_ONCE) {
-      const entries = await this.#read(first, PARTITIONS_AT_ONCE, undefined);
-      if (entries.length === 0) continue;
-      found = true;
-      yield entries;
+  /** Looks at each partition once. */
+  async *pass(): AsyncGenerator<PassedEntry[]> {
+    for (let first = 0; first < this.#streams.length; ) {
+      const to = Math.min(this.#streams.length, first + this.#size.streams);
+      const entries = await this.#read(first, to);
+      if (entries.length > 0) yield entries;
+      first = to;
     }
-    if (!found) yield await this.#read(0, this.#streams.length, this.#blockMs);
   }
 
-  async #read(first: number, most: number, blockMs: number | undefined): Promise<PassedEntry[]> {
-    const streams = this.#streams.slice(first, first + most);
-    const ids = this.#lastIds.slice(first, first + most);
-    const how = blockMs === undefined ? ['COUNT', this.#count] : ['COUNT', 1, 'BLOCK', blockMs];
+  /** By partition: all that is there up to these ids has been read. */
+  hasRead(ids: readonly string[]): boolean {
+    return ids.every((id, partition) => this.#empty[partition] || !isAfter(id, this.#lastIds[partition]!));
+  }
+
+  async #read(first: number, to: number): Promise<PassedEntry[]> {
+    const streams = this.#streams.slice(first, to);
+    const ids = this.#lastIds.slice(first, to);
+    const count = this.#size.ofEach;
+    const reply = await this.#redis.call('XREAD', 'COUNT', count, 'STREAMS', ...streams, ...ids);
     const entries: PassedEntry[] = [];
     let bytes = 0;
-    for (const [stream, some] of await this.#ask([...how, 'STREAMS', ...streams, ...ids])) {
-      const partition = this.#streams.indexOf(stream.toString());
+    this.#empty.fill(true, first, to);
+    for (const [stream, some] of (reply as StreamReply) ?? []) {
+      const partition = first + streams.indexOf(stream.toString());
+      this.#empty[partition] = false;
       for (const [id, fields] of some) {
         entries.push({ partition, id: id.toString(), fields });
-        bytes += fields.reduce((sum, field) => sum + field.length, 0);
+        bytes += bytesOf(fields);
         this.#lastIds[partition] = id.toString();
       }
     }
-    if (blockMs === undefined)
-      this.#count = Math.max(1, Math.min(MOST_ENTRIES, bytes > READ_BYTES ? this.#count >> 1 : this.#count * 2));
+    this.#size.took(bytes);
     return entries;
-  }
-
-  async #ask(args: (string | number)[]): Promise<NonNullable<Reply>> {
-    try {
-      return ((await this.#redis.callBuffer('XREAD', ...args)) as Reply) ?? [];
-    } catch (error) {
-      throw redisFault(error);
-    }
   }
 }

@@ -24,7 +24,9 @@ export interface TailFilter {
 }
 
 const scanner = new LineScanner();
+const NEWLINE = 0x0a;
 
+/** Each line that is wanted is a text of its own: one that is kept does not hold on to its whole entry. */
 export function tailLines(
   place: { partition: number; id: string; fields: readonly Buffer[] },
   filter: TailFilter,
@@ -32,25 +34,37 @@ export function tailLines(
   const entry = parseStreamEntry(place.id, place.fields);
   const batch = entry && parseBatchIdentity(entry.batch);
   const lines: TailLine[] = [];
-  for (const line of entry?.lines.toString().split('\n') ?? []) {
-    const bytes = Buffer.from(line);
-    const event = scanner.scan(bytes, 0, bytes.length, 'ns') === LINE.userEvent;
-    const [product, eventType, username] = event
-      ? [scanner.product.toString(), scanner.eventType.toString(), scanner.username.toString()]
-      : [null, null, null];
-    const wanted = (asked: string | undefined, found: string | null) => asked === undefined || asked === found;
-    if (line === '' || !wanted(filter.product, product)) continue;
-    if (!wanted(filter.type, eventType) || !wanted(filter.user, username)) continue;
+  const bytes = entry?.lines ?? Buffer.alloc(0);
+  for (let [from, to] = [0, 0]; from < bytes.length; from = to + 1) {
+    const end = bytes.indexOf(NEWLINE, from);
+    to = end < 0 ? bytes.length : end;
+    if (to === from) continue;
+    const event = scanner.scan(bytes, from, to, 'ns') === LINE.userEvent;
+    const names = {
+      product: event ? scanner.product.toString() : null,
+      eventType: event ? scanner.eventType.toString() : null,
+      username: event ? scanner.username.toString() : null,
+    };
+    if (!isWanted(names, filter)) continue;
     lines.push({
       schema: 'weir.tail/1',
       partition: place.partition,
       entry: place.id,
       relay: batch?.relayId ?? null,
       receivedMs: entry?.receivedMs ?? null,
-      ...{ product, eventType, username, line },
+      ...names,
+      line: bytes.toString('utf8', from, to),
     });
   }
   return { batch, lines };
+}
+
+function isWanted(
+  { product, eventType, username }: Pick<TailLine, 'product' | 'eventType' | 'username'>,
+  asked: TailFilter,
+): boolean {
+  const fits = (wanted: string | undefined, found: string | null) => wanted === undefined || wanted === found;
+  return fits(asked.product, product) && fits(asked.type, eventType) && fits(asked.user, username);
 }
 
 /** A start of a relay numbers its batches in a partition without a gap: where there is one, entries were trimmed unseen. */
