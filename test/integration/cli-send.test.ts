@@ -65,6 +65,21 @@ describe('with real daemons', () => {
     expect(stderr).toMatch(/^lines without a timestamp get one here: [^\n]*\n$/);
     expect(await region.untilFolded(before.received + 3)).toMatchObject({ counted: before.counted + 3 });
   });
+
+  test('an event counts once, as JSON and as a line, and a broken one is named by its line', async () => {
+    const before = await region.totals();
+    const event = { event_type: 'login', product: 'json', username: 'ada', timestamp: '1478507534415525888' };
+    const path = await fileWith(
+      `${JSON.stringify(event)}\n{"event_type":\nevent_type=login,product=json value=ada 1478507534415525888\n`,
+    );
+    const { code, stderr } = await runCli(['send', '--file', path, ...relays]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^line 2: syntax: broken JSON: [^\n]*\nweir send: 1 lines were rejected/);
+    expect(await region.untilFolded(before.received + 2)).toMatchObject({
+      counted: before.counted + 1,
+      duplicate: before.duplicate + 1,
+    });
+  });
 });
 
 describe('with a relay that does as it is told', () => {

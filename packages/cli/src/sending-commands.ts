@@ -17,6 +17,12 @@ export const SENDING_COMMANDS: readonly CommandSpec[] = [
     flags: [
       { flag: '--file <path>', description: 'send the lines of this file; - is stdin' },
       {
+        flag: '--input-format <format>',
+        description: 'lines, json (an event on each line), or auto: what begins with a brace is JSON',
+        default: 'auto',
+        values: ['auto', 'lines', 'json'],
+      },
+      {
         flag: '--precision <unit>',
         description: 'of the timestamps: n, ns, u, us, ms, s, m or h',
         default: 'ns',

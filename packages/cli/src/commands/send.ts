@@ -4,6 +4,7 @@ import { PRECISIONS } from '@weir/common/line-protocol';
 import { integer, oneOf, text } from '@weir/common/setting-values';
 import { STAMP_DIGITS, Stamps } from '@weir/common/stamps';
 import { type CommandContext, type OpenInput, UsageError } from '../command-context.ts';
+import { INPUT_FORMATS } from '../sending/json-lines.ts';
 import { LineCutter, type Piece } from '../sending/line-cutter.ts';
 import { LineSender } from '../sending/line-sender.ts';
 import { LinePreparer } from '../sending/prepare-lines.ts';
@@ -30,6 +31,7 @@ export async function run(context: CommandContext): Promise<number> {
   const fromLine = flags.read('from-line', integer(1, Number.MAX_SAFE_INTEGER));
   const rate = flags.readOptional('rate', linesPerSec);
   const precision = flags.read('precision', oneOf(...PRECISIONS));
+  const format = flags.read('input-format', oneOf(...INPUT_FORMATS));
   const stampHere = flags.read('stamp', oneOf('here', 'relay')) === 'here';
   const inFlight = flags.read('in-flight', integer(1, 64));
   const quiet = flags.on('quiet');
@@ -54,7 +56,7 @@ export async function run(context: CommandContext): Promise<number> {
   const stamps = stampHere ? new Stamps(randomBytes(4).readUInt32LE() % STAMP_DIGITS) : undefined;
   const sender = new LineSender({
     client,
-    preparer: new LinePreparer({ precision, stamps }),
+    preparer: new LinePreparer({ precision, format, stamps }),
     inFlight,
     linesPerSec: rate,
     run: `weir-send-${randomBytes(12).toString('hex')}`,

@@ -1,6 +1,7 @@
 import { MAX_LINE_BYTES } from '@weir/common/event';
 import { LINE, LineScanner, type Precision } from '@weir/common/line-protocol';
 import type { Stamps } from '@weir/common/stamps';
+import { type InputFormat, JsonLines } from './json-lines.ts';
 import type { Rejection } from './relay-answer.ts';
 
 /**
@@ -10,6 +11,8 @@ import type { Rejection } from './relay-answer.ts';
  */
 export interface PrepareOptions {
   precision: Precision;
+  /** `auto` unless told. */
+  format?: InputFormat;
   /** Undefined: lines without timestamp stay so, and each relay gives them its own. */
   stamps: Stamps | undefined;
 }
@@ -28,17 +31,20 @@ const NEWLINE = 0x0a;
 export class LinePreparer {
   readonly #options: PrepareOptions;
   readonly #inNanos: boolean;
+  readonly #json: JsonLines;
   readonly #scanner = new LineScanner(MAX_LINE_BYTES);
 
   constructor(options: PrepareOptions) {
     this.#options = options;
+    this.#json = new JsonLines(options.format ?? 'auto');
     this.#inNanos = options.precision === 'ns' || options.precision === 'n';
   }
 
-  /** `text`: lines, each ended by a newline. `nowMs`: Unix milliseconds, with fractions. */
-  prepare(text: Buffer, nowMs: number): Prepared {
+  /** `input`: lines, each ended by a newline. `nowMs`: Unix milliseconds, with fractions. */
+  prepare(input: Buffer, nowMs: number): Prepared {
+    const { bytes: text, rejections } = this.#json.translate(input);
     const { precision } = this.#options;
-    const made: Prepared = { bytes: text, lines: 0, withoutTimestamp: 0, rejections: [] };
+    const made: Prepared = { bytes: text, lines: 0, withoutTimestamp: 0, rejections };
     const parts: Buffer[] = [];
     let copiedTo = 0;
     const replace = (from: number, to: number, by: string) => {
@@ -62,6 +68,7 @@ export class LinePreparer {
       }
       from = end + 1;
     }
+    made.rejections.sort((a, b) => a.line - b.line);
     if (parts.length > 0) made.bytes = Buffer.concat([...parts, text.subarray(copiedTo)]);
     return made;
   }

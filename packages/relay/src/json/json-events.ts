@@ -1,8 +1,8 @@
 import { MAX_LINE_BYTES } from '@weir/common/event';
+import { JsonEvent } from '@weir/common/json-event';
+import { skipBlank } from '@weir/common/json-scanner';
 import type { RejectReason } from '@weir/common/line-protocol';
 import { type LinesRead, MAX_REJECTIONS, type Rejection } from '../lines.ts';
-import { JsonEvent } from './json-event.ts';
-import { skipBlank } from './json-scanner.ts';
 
 /**
  * From a JSON body to the body of lines that means the same, for the line reader to take: line n is item n, and blank

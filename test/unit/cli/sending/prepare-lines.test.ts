@@ -52,3 +52,50 @@ test('what no relay would take is an empty line, and the others keep their numbe
   expect(made.rejections.map(({ line }) => line)).toEqual([1, 3]);
   expect(made.lines).toBe(1);
 });
+
+const json = (event: object) => JSON.stringify({ event_type: 'a', product: 'p q', username: 'u "1"', ...event });
+
+test('a JSON event becomes the line that means the same, between other lines and in any precision', () => {
+  const line = 'event_type=a,product=p value=u 1478507534';
+  const made = prepare(lines(`\ufeff${json({ timestamp: '1478507534' })}`, line, '', `  ${json({ id: 'x' })} \r`), 's');
+  expect(made).toEqual({
+    bytes: lines(
+      'event_type=a,product=p\\ q value="u \\"1\\"" 1478507534000000000',
+      'event_type=a,product=p value=u 1478507534000000000',
+      '',
+      'event_type=a,product=p\\ q value="u \\"1\\"",id="x" 1478507534415525007',
+    ).toString(),
+    lines: 3,
+    withoutTimestamp: 1,
+    rejections: [],
+  });
+});
+
+test('JSON that is no event is an empty line, in the order of the input', () => {
+  const made = prepare(
+    lines(
+      json({}).slice(0, -1),
+      'event_type=a',
+      `${json({})} 1`,
+      `[${json({})}]`,
+      json({ product: 1 }),
+      json({ timestamp: 7 }),
+    ),
+  );
+  expect(made.bytes).toBe('\n\n\n\n\nevent_type=a,product=p\\ q value="u \\"1\\"" 7\n');
+  expect(made.rejections.map(({ line, detail }) => `${line} ${detail}`)).toEqual([
+    expect.stringMatching(/^1 broken JSON: .*, at byte \d+$/),
+    expect.stringMatching(/^2 /),
+    expect.stringMatching(/^3 something stands behind the object/),
+    '4 an array; expected one JSON event on each line',
+    '5 product is no string',
+  ]);
+});
+
+test('told so, all is JSON or none is', () => {
+  const text = lines('{a} load=1 12', 'cpu load=1 12');
+  const madeAs = (format: 'lines' | 'json') =>
+    new LinePreparer({ precision: 'ns', format, stamps: undefined }).prepare(text, NOW_MS);
+  expect(madeAs('lines').lines).toBe(2);
+  expect(madeAs('json').rejections.map(({ line }) => line)).toEqual([1, 2]);
+});

@@ -1,4 +1,4 @@
-import { JSON_KIND, JsonScanner, MAX_DEPTH, skipBlank } from '@weir/relay/json/json-scanner';
+import { JSON_KIND, JsonScanner, MAX_DEPTH, skipBlank } from '@weir/common/json-scanner';
 import fc from 'fast-check';
 
 const scanner = new JsonScanner();

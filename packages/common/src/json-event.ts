@@ -1,7 +1,7 @@
-import { MAX_LINE_BYTES } from '@weir/common/event';
-import type { RejectReason } from '@weir/common/line-protocol';
+import { MAX_LINE_BYTES } from './event.ts';
 import { afterDigits, JSON_KIND, type JsonKind, JsonScanner, skipBlank } from './json-scanner.ts';
 import { decodeText } from './json-text.ts';
+import type { RejectReason } from './line-protocol.ts';
 
 /**
  * One JSON event, and the line that means the same:

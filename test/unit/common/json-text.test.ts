@@ -1,4 +1,4 @@
-import { decodeText } from '@weir/relay/json/json-text';
+import { decodeText } from '@weir/common/json-text';
 import fc from 'fast-check';
 
 /** The text of a JSON string, written with its quotes. */
