@@ -81,7 +81,7 @@ test('points that were altered by hand are found, all of them and no others, and
     value: number,
     truth: number,
   ) => ({
-    ...{ startSec, measurement, eventType: type, product: 'shop', truth, knownBy, write: truth },
+    ...{ startSec, measurement, eventType: type, product: 'shop', redis: truth, truth, knownBy, write: truth },
     sinks: [
       { sink: 'az1', value, repair: 'write' },
       { sink: 'az2', value: truth, repair: null },
@@ -160,4 +160,28 @@ test('a sink that is away is said, and so are sinks that are none or that nobody
   });
   const other = await weir.run('verify', '--sink', first!.replace('az1', 'az9'), '--from', '1h');
   expect(other.stderr).toBe('weir verify: az9 is no sink of this deployment (name=); its sinks are az1, az2\n');
+});
+
+test('after Redis lost its data nothing is lowered, also where another sink was filled again from what Redis knows', async () => {
+  await region.relays[0]!.stop();
+  await region.client.flushall();
+  await region.startRelay('relay-1', [], 'fresh');
+  await region.influxds[1]!.query(region.name, 'DROP SERIES FROM "cumulative_user_event"');
+  await send(region.relays[0]!, [`event_type=login,product=shop value=zed ${OPEN}000000000`]);
+  const place = ['--from', String(OPEN), '--to', String(OPEN + 60)];
+  await eventually(
+    async () => {
+      const { stdout } = await weir.run('verify', ...sinks(), ...place, '--json');
+      const all: { redis: number; measurement: string; sinks: { value: number; repair: string }[] }[] =
+        stdout === '' ? [] : JSON.parse(stdout).plan.differences;
+      const filled = all.find(({ redis, measurement }) => redis === 1 && measurement === 'cumulative_user_event');
+      return filled?.sinks.some(({ value }) => value === 1) && filled.sinks[0]!.repair === 'redis-lost-data';
+    },
+    { what: 'az2 to hold what Redis knows now', timeoutMs: 30_000 },
+  );
+  const before = await region.points();
+  const { code, stdout } = await weir.run('verify', ...sinks(), ...place, '--repair', '--yes');
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/ login +shop +8 +1 +1 +\? +published +az1 stays: redis-lost-data\n/);
+  expect(await region.points()).toEqual(before);
 });

@@ -80,6 +80,7 @@ test('a group that Redis does not know in a window that it knows stays, whoever 
   expect(differences).toEqual([
     {
       point: { measurement: 'cumulative_user_event', eventType: 'other', product: 'shop' },
+      redis: null,
       truth: null,
       write: null,
       sinks: [
@@ -89,6 +90,13 @@ test('a group that Redis does not know in a window that it knows stays, whoever 
     },
   ]);
   expect(writesOf(differences).size).toBe(0);
+});
+
+test('what Redis knows is not called true where a sink may know better', () => {
+  const [doubted] = differencesOf(knows(3), held(9, 9), RULES);
+  expect(doubted).toMatchObject({ redis: 3, truth: null });
+  const [certain] = differencesOf(knows(3), held(9, 3), RULES);
+  expect(certain).toMatchObject({ redis: 3, truth: 3 });
 });
 
 test('what is written is the true value, or the larger one where that is trusted', () => {
@@ -113,8 +121,8 @@ test('a reader sees each value, what is true and how that is known, and what is 
   judged(START + 120, knows(3), held(3, 3));
   expect(findings.planned).toEqual([{ startSec: START, mark: '', values: 1 }]);
   expect(verifyPlanText(findings.plan, PLAIN_VIEW)).toBe(
-    `window                measurement            type   product  az1  az2  true  known by  repair
-2016-11-07T08:32:00Z  cumulative_user_event  login  shop       9    3     3  final     az1 to 3
+    `window                measurement            type   product  az1  az2  redis  true  known by  repair
+2016-11-07T08:32:00Z  cumulative_user_event  login  shop       9    3      3     3  final     az1 to 3
 and 1 more (--limit)
 az3 is not looked at: no --sink says where it is
 3 windows from 2016-11-07T08:32:00Z to 2016-11-07T08:35:00Z, 2 of them known to Redis: 2 points differ, in 2 windows

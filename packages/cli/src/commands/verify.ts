@@ -88,9 +88,10 @@ function readAsked({ flags }: CommandContext, windowLengthSec: number, nowMs: nu
 
 /**
  * The last moment at which Redis may have forgotten something that a sink still holds: an aggregator saw that it went back, or a
- * relay could not send again what it had lost.
+ * relay could not send again what it had lost. Where no aggregator says anything it may be any.
  */
 function lostMs({ aggregatorStates, relayCounts }: DaemonsLook): number | undefined {
+  if (aggregatorStates.size === 0) return Number.POSITIVE_INFINITY;
   const seen = [...aggregatorStates.values()].flatMap(({ rollbackMs }) => rollbackMs ?? []);
   const gaps = relayCounts.filter(({ counts }) => counts.journalGapBatches > 0).map(({ lastMs }) => lastMs);
   const all = [...seen, ...gaps];

@@ -41,7 +41,9 @@ export interface SinkValue {
 
 export interface Difference {
   point: PointName;
-  /** Null: not known, or Redis knows the window and no such group in it. */
+  /** What Redis knows; null: nothing of the window, or no such group in it. */
+  redis: number | null;
+  /** The same where that is right for certain; null: not known. */
   truth: number | null;
   /** What is written where `repair` says so. */
   write: number | null;
@@ -72,11 +74,15 @@ export function differencesOf(truth: Truth, held: readonly HeldBySink[], rules: 
     const expected = isKnown ? (right.get(name) ?? null) : there[0]!;
     if (there.every((value) => value === expected)) continue;
     const write = isKnown ? expected : truth.knownBy === 'gone' && rules.trustLarger ? largest(there) : null;
+    const sinks = held.map(({ sink }, i) => ({ sink, value: there[i]!, repair: repairOf(sink, there[i]!, there) }));
+    const redis = isKnown ? expected : null;
+    const isDoubted = sinks.some(({ repair }) => repair === 'redis-lost-data' || repair === 'not-borne-out');
     differences.push({
       point: { measurement, eventType, product },
-      truth: isKnown ? expected : null,
+      redis,
+      truth: isDoubted ? null : redis,
       write,
-      sinks: held.map(({ sink }, i) => ({ sink, value: there[i]!, repair: repairOf(sink, there[i]!, there) })),
+      sinks,
     });
 
     function repairOf(sink: string, value: number | null, all: readonly (number | null)[]): SinkValue['repair'] {

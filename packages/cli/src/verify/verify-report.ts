@@ -21,7 +21,8 @@ const difference = z.object({
   measurement: z.string().describe('unique_user_event or cumulative_user_event, whatever the databases call it'),
   eventType: z.string(),
   product: z.string(),
-  truth: value.describe('the right value; null: not known, or the window is known and has no such group'),
+  redis: value.describe('what Redis knows; null: nothing of the window, or no such group in it'),
+  truth: value.describe('the same where that is right for certain; null: it is not, or there is none'),
   knownBy: z
     .enum(KNOWN_BY)
     .describe('published: totals of an open window; final: the final record; counting, gone: nothing is known'),
@@ -114,8 +115,11 @@ export class Findings {
     if (differences.length === 0) return;
     plan.differentWindows++;
     plan.differentPoints += differences.length;
-    for (const { point, truth: right, write, sinks } of differences.slice(0, this.#limit - plan.differences.length)) {
-      const known = { truth: right, knownBy: truth.knownBy, write };
+    for (const { point, redis, truth: right, write, sinks } of differences.slice(
+      0,
+      this.#limit - plan.differences.length,
+    )) {
+      const known = { redis, truth: right, knownBy: truth.knownBy, write };
       plan.differences.push({ startSec, ...point, ...known, sinks: [...sinks] });
     }
     for (const why of LEAVE) plan.left[why] += countRepairs(differences, why);

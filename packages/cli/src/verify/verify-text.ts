@@ -11,7 +11,7 @@ const WHY: Readonly<Record<Leave, (values: string) => string>> = {
   gone: (values) =>
     `${values} of windows that Redis does not know any more: of two values the larger is right if nothing was altered by hand (--repair --trust-larger)`,
   'redis-lost-data': (values) =>
-    `${values} larger than what Redis knows, and Redis has lost data since: the sink may be right, they stay`,
+    `${values} larger than what Redis knows, and Redis has lost data since, or no aggregator says that it has not: they stay`,
   'not-borne-out': (values) =>
     `${values} larger than what Redis knows, and no other sink holds what Redis knows: they stay`,
   'not-counted': (values) =>
@@ -31,11 +31,12 @@ export function verifyPlanText(plan: VerifyPlan, { paint, timeZone }: View): str
       each.eventType,
       each.product,
       ...names.map((name) => valueCell(each, name)),
+      each.redis === null ? '-' : String(each.redis),
       each.truth === null ? '?' : String(each.truth),
       each.knownBy,
       repairText(each),
     ]);
-    const header = ['window', 'measurement', 'type', 'product', ...names, 'true', 'known by', 'repair'];
+    const header = ['window', 'measurement', 'type', 'product', ...names, 'redis', 'true', 'known by', 'repair'];
     lines.push(formatTable(header, rows, { paint, left }));
     const more = plan.differentPoints - plan.differences.length;
     if (more > 0) lines.push(`and ${more} more (--limit)\n`);
