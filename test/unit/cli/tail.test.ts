@@ -1,5 +1,6 @@
 import { LastLines } from '@weir/cli/tail/last-lines';
 import { PatientRedis } from '@weir/cli/tail/patient-redis';
+import { readBack } from '@weir/cli/tail/read-back';
 import { bytesOf, ReadSize } from '@weir/cli/tail/read-size';
 import { StreamReader } from '@weir/cli/tail/stream-reader';
 import { MissedEntries, type TailLine, tailLines } from '@weir/cli/tail/tail-events';
@@ -131,4 +132,17 @@ describe('while Redis is away', () => {
     const refused = Object.assign(new Error('WRONGTYPE Operation against a key'), { name: 'ReplyError' });
     await expect(patient(failing(refused)).call('XREAD')).rejects.toMatchObject({ code: 'redis-wrongtype' });
   });
+});
+
+test('reading back ends when it is told to, though no line was wanted yet', async () => {
+  const stopping = new AbortController();
+  let asked = 0;
+  const callBuffer = async () => {
+    if (++asked === 3) stopping.abort();
+    return [[Buffer.from('5-1'), [Buffer.from('d'), Buffer.alloc(2 * MB)]]];
+  };
+  const redis = patient({ callBuffer } as unknown as Redis);
+  const wish = { redis, streams: ['s'], ends: ['9-0'], sinceId: '-', last: new LastLines(1), linesOf: () => [] };
+  await readBack({ ...wish, stopping: stopping.signal });
+  expect(asked).toBe(3);
 });

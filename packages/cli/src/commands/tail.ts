@@ -94,7 +94,9 @@ async function tail(context: CommandContext, target: DeploymentTarget, wish: Tai
   if (last !== undefined && last > 0) {
     const lines = new LastLines(last);
     const linesOf = (entry: PassedEntry) => tailLines(entry, wish.filter).lines;
-    await readBack({ redis, streams, ends, sinceId: sinceId ?? '-', last: lines, linesOf });
+    await readBack({ redis, streams, ends, sinceId: sinceId ?? '-', last: lines, stopping: ended, linesOf });
+    // Those that were found by then need not be the last ones.
+    if (ended.aborted) return;
     if (await show(lines.lines)) return;
   }
   if (last !== undefined && !follow) return;

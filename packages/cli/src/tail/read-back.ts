@@ -16,15 +16,18 @@ export interface ReadBackOptions {
   /** Older entries are left out. */
   sinceId: string;
   last: LastLines;
+  /** Aborted: it ends where it is. */
+  stopping: AbortSignal;
   /** The lines of an entry that are wanted. */
   linesOf: (entry: PassedEntry) => readonly TailLine[];
 }
 
-export async function readBack({ redis, streams, ends, sinceId, last, linesOf }: ReadBackOptions): Promise<void> {
+export async function readBack(options: ReadBackOptions): Promise<void> {
+  const { redis, streams, ends, sinceId, last, stopping, linesOf } = options;
   const size = new ReadSize();
   for (const [partition, stream] of streams.entries()) {
     let [from, more] = [ends[partition]!, last.wants(ends[partition]!)];
-    while (more) {
+    while (more && !stopping.aborted) {
       const asked = size.ofOne;
       const reply = await redis.call('XREVRANGE', stream, from, sinceId, 'COUNT', asked);
       const entries = reply as [id: Buffer, fields: Buffer[]][];
