@@ -133,6 +133,20 @@ describe('with a relay that does as it is told', () => {
     expect(err).toBe('line 6: future: too new\nweir send: 1 lines were rejected, all others are confirmed\n');
   });
 
+  test('what is no relay is not believed: neither its numbers nor its control characters, nor more than it may say', async () => {
+    const rejected = [{ line: 1, reason: 'a\u001b[2J', detail: 'b' }];
+    relay.answer = () => ({ status: 400, body: { error: 'partial write: dropped=99', rejected } });
+    const partly = await send(linesOf(1, 2), '--json');
+    expect(JSON.parse(partly.out)).toMatchObject({ accepted: 0, rejected: 2 });
+    expect(partly.err).toMatch(/^line 1: a\?\[2J: b\n/);
+    relay.answer = () => ({ status: 403, body: { error: `go\u001b[2J away${'!'.repeat(3_000_000)}` } });
+    const refused = await send(linesOf(1, 2));
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('HTTP 403: ');
+    expect(refused.err).not.toContain('\u001b');
+    expect(refused.err.length).toBeLessThan(500);
+  });
+
   test('where no relay takes more it says up to where all is confirmed', async () => {
     relay.answer = ({ body }) => (body.includes('user5 ') ? { status: 503, body: { error: 'full' } } : { status: 204 });
     const { code, out, err } = await send(linesOf(1, 8), '--rate', '20/s', '--patience', '100ms', '--in-flight', '1');

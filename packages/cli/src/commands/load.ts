@@ -82,7 +82,9 @@ async function send({ context, wish, client, relays, report, elapsedMs }: Sendin
     try {
       const { verdict, requests: tries } = await client.write(Buffer.from(batch.body), key, batch.turn);
       times.add(elapsedMs() - sentMs);
-      count(report, batch, verdict.kind === 'partly' ? verdict.rejected : 0, tries);
+      const lines = batch.events + batch.duplicates;
+      // Whatever somebody answers who is no relay.
+      count(report, batch, verdict.kind === 'partly' ? Math.min(lines, verdict.rejected) : 0, tries);
     } catch (error) {
       if (!(error instanceof WeirError)) throw error;
       report.unconfirmed += batch.events + batch.duplicates;

@@ -46,7 +46,7 @@ export async function run(context: CommandContext): Promise<number> {
     for (const { line, reason, detail } of some) {
       const inInput = firstLine + line - 1;
       if (rejections.length < MAX_REJECTIONS_NAMED) rejections.push({ line: inInput, reason, detail });
-      progress.say(`line ${inInput}: ${reason}: ${printable(detail)}`);
+      progress.say(`line ${inInput}: ${printable(`${reason}: ${detail}`)}`);
     }
     const more = rejected - some.length;
     if (more > 0) progress.say(`${more} more lines between ${firstLine} and ${firstLine + lineCount - 1}`);

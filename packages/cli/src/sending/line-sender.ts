@@ -91,7 +91,8 @@ export class LineSender {
   async #write(bytes: Buffer, lines: number, key: string, piece: Piece): Promise<void> {
     const { client, onRejected } = this.#options;
     const { verdict, requests } = await client.write(bytes, key);
-    const rejected = verdict.kind === 'partly' ? verdict.rejected : 0;
+    // Whatever somebody answers who is no relay.
+    const rejected = verdict.kind === 'partly' ? Math.min(lines, verdict.rejected) : 0;
     this.sent.requests += requests;
     this.sent.rejected += rejected;
     this.sent.accepted += lines - rejected;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { printable } from '../table.ts';
 
 /** What a relay's answer to a write means for whoever sent it. Pure. */
 export interface Rejection {
@@ -34,7 +35,7 @@ export function verdictOf(status: number, text: string, retryAfter: string | nul
     return { kind: 'partly', rejected, rejections: some.rejected };
   }
   const words = typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : text;
-  const why = `HTTP ${status}: ${words.replace(/\s+/g, ' ').slice(0, MAX_WORDS)}`;
+  const why = `HTTP ${status}: ${printable(words.replace(/\s+/g, ' ').slice(0, MAX_WORDS))}`;
   // A proxy that finds no relay, or a relay that has no room, may do better the next time; what is wrong stays wrong.
   if (status >= 500 || status === 429 || status === 408) {
     const afterSec = Number(retryAfter ?? Number.NaN);

@@ -25,6 +25,8 @@ export interface WriteAnswer {
   requests: number;
 }
 
+/** A thousand rejected lines, each with its reason, are a fraction of it. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
 const MIN_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 2_000;
 
@@ -84,7 +86,7 @@ export class RelayClient {
       if (stopping.aborted) end();
       const request = { method: 'POST', headers, body, signal: ended.signal, redirect: 'error' } as const;
       const response = await fetch(`${relay}/write?precision=ns`, request);
-      return verdictOf(response.status, await response.text(), response.headers.get('retry-after'));
+      return verdictOf(response.status, await textOf(response), response.headers.get('retry-after'));
     } catch (error) {
       return { kind: 'again', why: late ? `no answer within ${answerMs / 1_000}s` : whyNot(error) };
     } finally {
@@ -92,6 +94,18 @@ export class RelayClient {
       stopping.removeEventListener('abort', end);
     }
   }
+}
+
+/** Cut: whoever answers need not be a relay, and may never end. */
+async function textOf({ body }: Response): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of body ?? []) {
+    pieces.push(piece as Uint8Array);
+    bytes += (piece as Uint8Array).length;
+    if (bytes > MAX_ANSWER_BYTES) break;
+  }
+  return Buffer.concat(pieces).toString();
 }
 
 /** What `fetch` rejects with when there is no answer; anything else is a bug, and goes on its way. */
