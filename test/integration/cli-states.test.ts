@@ -24,21 +24,26 @@ const look = (...argv: string[]) => weir([...argv, '--redis', region.redis.url, 
 const status = async () => (await look('status')).out;
 
 /** Of the commands that look, with what they need to be told. */
-async function everyCommand(entry: string): Promise<string[][]> {
-  const looking = COMMANDS.filter(({ topic }) => topic === 'Looking:').map(({ name }) => name);
-  const more = new Map([
+async function everyCommand(entry: string): Promise<{ name: string; argv: string[] }[]> {
+  const sinks = [influxds[0]!.url, proxy.url].flatMap((url, i) => ['--sink', `${url}?db=weir&name=az${i + 1}`]);
+  const told = new Map([
     ['peek', [entry]],
     ['top', ['--count', '1']],
+    ['tail', ['--lines', '1', '--no-follow']],
+    ['verify', ['--from', '2016-11-07T08:30:00Z', '--to', '2016-11-07T08:45:00Z', ...sinks]],
   ]);
-  return looking.map((name) => [name, ...(more.get(name) ?? [])]);
+  return COMMANDS.filter(({ topic }) => topic === 'Looking:').map(({ name }) => {
+    return { name, argv: [...name.split(' '), ...(told.get(name) ?? [])] };
+  });
 }
 
-async function expectAllPublished(entry: string): Promise<void> {
-  for (const argv of await everyCommand(entry)) {
-    const flags = argv[0] === 'check' ? ['--json'] : ['--json', '--utc'];
+/** `unreadable`: what verify says on stderr of a sink that is away. */
+async function expectAllPublished(entry: string, unreadable = ''): Promise<void> {
+  for (const { name, argv } of await everyCommand(entry)) {
+    const flags = name === 'check' ? ['--json'] : ['--json', '--utc'];
     const { out, err } = await weir([...argv, ...flags, '--redis', region.redis.url]);
-    expect(err).toBe('');
-    expectPublished(argv[0]!, out);
+    expect({ name, err }).toEqual({ name, err: name === 'verify' ? unreadable : '' });
+    expectPublished(name.replace(' ', '-'), out);
   }
 }
 
@@ -256,7 +261,7 @@ describe('with one sink away', () => {
     await region.aggregators[0]!.kill();
     await region.aggregators[1]!.kill();
     await send(region.relays[0]!, lines(10, 7));
-    await expectAllPublished(await hold('aggregator-2'));
+    await expectAllPublished(await hold('aggregator-2'), 'weir verify: cannot be read: az2\n');
   });
 });
 
