@@ -98,7 +98,7 @@ test('points that were altered by hand are found, all of them and no others, and
   const dry = await weir.run('verify', ...sinks(), ...KNOWN, '--repair', '--dry-run', '--utc');
   expect(dry.code).toBe(0);
   expect(dry.stdout).toContain('az1 to 3\n');
-  expect(dry.stdout).toContain('4 values of 2 windows are written\ndry run: nothing was changed\n');
+  expect(dry.stdout).toContain('4 values of 2 windows to be written\ndry run: nothing was changed\n');
   expect((await region.influxds[0]!.points(region.name)).join('\n')).toContain('value=9');
 
   const mended = await verify(...KNOWN, '--repair', '--yes');

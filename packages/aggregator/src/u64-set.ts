@@ -1,7 +1,8 @@
 /**
- * A set of 64-bit hashes as two 32-bit halves: open addressing with linear probing on one Uint32Array, 8 bytes a slot,
- * at most 60 % full. Hashes are uniform, so their low bits are the slot. The value 0 marks an empty slot and cannot be
- * stored (hash.ts never answers it). On the hot path: one cache line per lookup, no allocation but for growth.
+ * A set of 64-bit hashes as two unsigned 32-bit halves (hash.ts answers signed ones; the digest's columns make them so):
+ * open addressing with linear probing on one Uint32Array, 8 bytes a slot, at most 60 % full. Hashes are uniform, so their
+ * low bits are the slot. The value 0 marks an empty slot and cannot be stored (hash.ts never answers it). On the hot path:
+ * one cache line per lookup, no allocation but for growth.
  *
  * A value may also be proposed: it is in the set, and can still be taken back. That costs one lookup where a second set
  * beside this one, whose values would have to be added here once they are certain, costs three. The last value added to a

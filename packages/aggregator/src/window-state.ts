@@ -68,10 +68,6 @@ export class WindowState {
     return this.#identities.has(identityHi, identityLo);
   }
 
-  seen(userHi: number, userLo: number): boolean {
-    return this.#users.has(userHi, userLo);
-  }
-
   /** Position of a group in the log, or -1 when the window does not have it yet. */
   groupPosition(group: KnownGroup): number {
     const known = this.#byGroup.get(group);

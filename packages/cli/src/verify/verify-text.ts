@@ -55,7 +55,7 @@ export function verifyPlanText(plan: VerifyPlan, { paint, timeZone }: View): str
   for (const why of LEAVE) if (plan.left[why] > 0) lines.push(`${WHY[why](valuesText(plan.left[why]))}\n`);
   const { windows, values } = plan.repairs;
   if (values > 0) {
-    const verb = plan.repair ? 'are written' : 'can be mended with --repair';
+    const verb = plan.repair ? 'to be written' : 'can be mended with --repair';
     lines.push(`${valuesText(values)} of ${windowsText(windows)} ${verb}\n`);
   }
   return lines.join('');
