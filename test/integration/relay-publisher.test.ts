@@ -44,6 +44,7 @@ async function startPublisher({ journalBytes = 1_000_000, drainMs = 3000, comman
     random: Math.random,
     batchBytes: 131_072,
     lingerMs: 1,
+    unattendedLingerMs: 1,
     drainMs,
     otherBytes: 1_000_000,
     counts,

@@ -38,25 +38,43 @@ async function linesInRedis(): Promise<string[]> {
 
 const line = (user: string) => `event_type=a,product=b value=${user} 1478507534415525888`;
 
-test('datagrams of one or more lines end up in Redis; bad ones harm nobody', async () => {
-  const relay = await startRelay();
-  await send(relay, [
-    line('a'),
-    `${line('b')}\n${line('c')}\n`,
-    '',
-    Buffer.alloc(60_000, 'x'),
-    Buffer.from([0, 1, 2, 255, 254]),
-    'event_type=half,pro',
-    `${line('d')}\n\0\n${line('e')}`,
-    `event_type=a,product=b value=u ${Date.now() + 3_600_000}000000`,
-    line('f'),
-  ]);
-  await eventually(async () => (await linesInRedis()).length === 6, { what: 'the good lines' });
-  expect(await linesInRedis()).toEqual(['a', 'b', 'c', 'd', 'e', 'f'].map(line));
-  expect(await relay.metric('weir_relay_udp_datagrams_total')).toBe(9);
-  expect(await relay.metric('weir_relay_lines_accepted_total{door="udp"}')).toBe(6);
-  expect(await relay.metric('weir_relay_lines_rejected_total{door="udp",reason="future"}')).toBe(1);
-  expect(await relay.metric('weir_relay_lines_rejected_total{door="udp",reason="control-character"}')).toBe(2);
+test.each(['thread', 'node'])(
+  'datagrams of one or more lines end up in Redis, read by %s; bad ones harm nobody',
+  async (reader) => {
+    const relay = await startRelay('--udp-reader', reader);
+    await send(relay, [
+      line('a'),
+      `${line('b')}\n${line('c')}\n`,
+      '',
+      Buffer.alloc(60_000, 'x'),
+      Buffer.from([0, 1, 2, 255, 254]),
+      'event_type=half,pro',
+      `${line('d')}\n\0\n${line('e')}`,
+      `event_type=a,product=b value=u ${Date.now() + 3_600_000}000000`,
+      line('f'),
+    ]);
+    await eventually(async () => (await linesInRedis()).length === 6, { what: 'the good lines' });
+    expect(await linesInRedis()).toEqual(['a', 'b', 'c', 'd', 'e', 'f'].map(line));
+    expect(await relay.metric('weir_relay_udp_datagrams_total')).toBe(9);
+    expect(await relay.metric('weir_relay_lines_accepted_total{door="udp"}')).toBe(6);
+    expect(await relay.metric('weir_relay_lines_rejected_total{door="udp",reason="future"}')).toBe(1);
+    expect(await relay.metric('weir_relay_lines_rejected_total{door="udp",reason="control-character"}')).toBe(2);
+  },
+);
+
+test('datagrams that had arrived when the relay was told to stop end up in Redis', async () => {
+  const relay = await startRelay('--udp-receive-buffer', '200KiB');
+  await relay.pause();
+  await send(
+    relay,
+    Array.from({ length: 100 }, (_, i) => line(`late-${i}`)),
+  );
+  // It hears of it before it can read.
+  process.kill(relay.pid, 'SIGTERM');
+  const exit = relay.untilExit();
+  await relay.resume();
+  expect(await exit).toMatchObject({ code: 0 });
+  expect((await linesInRedis()).length).toBe(100);
 });
 
 test('what the kernel drops is counted', async () => {

@@ -144,6 +144,7 @@ export class SimRelay {
       ...about,
       batchBytes: 300,
       lingerMs: 20,
+      unattendedLingerMs: 20,
       probeEveryMs: TIMES.beatEveryMs,
       backoffMs: (failures) => backoffMs(failures, () => world.random.fraction()),
       events: {

@@ -156,6 +156,27 @@ export const RELAY_SETTINGS = defineSettings({
     parse: byteSize({ minBytes: 4096, maxBytes: 2 ** 30 }),
     default: '8MiB',
   }),
+  udpLingerMs: setting({
+    flag: 'udp-linger <duration>',
+    env: 'WEIR_RELAY_UDP_LINGER',
+    description: 'as --linger, for a batch of datagrams only, for which nobody waits',
+    parse: duration({ maxMs: 10_000 }),
+    default: '20ms',
+  }),
+  udpQueueBytes: setting({
+    flag: 'udp-queue <bytes>',
+    env: 'WEIR_RELAY_UDP_QUEUE',
+    description: 'datagrams read and not looked at yet; beyond: left to the kernel and its buffer',
+    parse: byteSize({ minBytes: 4096, maxBytes: 2 ** 30 }),
+    default: '4MiB',
+  }),
+  udpReader: setting({
+    flag: 'udp-reader <auto|thread|node>',
+    env: 'WEIR_RELAY_UDP_READER',
+    description: 'who reads datagrams: a thread by recvmmsg, or the event loop; auto: the thread where it can',
+    parse: oneOf('auto', 'thread', 'node'),
+    default: 'auto',
+  }),
   ...HTTP_SETTINGS,
   ...DAEMON_SETTINGS,
 });

@@ -62,7 +62,7 @@ export class Intake {
     return { ...read, confirmed: receipt.confirmed };
   }
 
-  /** For a datagram, for which nobody waits. */
+  /** For datagrams, for which nobody waits. */
   takeUnattended(body: Buffer): LinesRead {
     return this.#read(body, 'ns', {});
   }

@@ -19,6 +19,8 @@ export interface LaneOptions {
   batchBytes: number;
   /** An open batch waits this long for more lines while nothing is in flight. */
   lingerMs: number;
+  /** The same, while nobody waits for any of its lines. */
+  unattendedLingerMs: number;
   /** An idle partition is asked this often whether it still holds what was appended. */
   probeEveryMs: number;
   /** How long to wait after so many failures in a row. */
@@ -183,11 +185,11 @@ export class Lane {
 
   /** What to do now. An append or a probe counts as in flight until `answered` or `failed`. */
   next(nowMs: number): LaneStep {
-    const { journal, partition, lingerMs, probeEveryMs } = this.#options;
+    const { journal, partition, probeEveryMs } = this.#options;
     if (this.#inFlight !== undefined) return { kind: 'wait', ms: Number.POSITIVE_INFINITY };
     if (nowMs < this.#retryAtMs) return { kind: 'wait', ms: this.#retryAtMs - nowMs };
     if (!this.#asked) return this.#probe();
-    const openDueMs = this.#buffer.lineCount > 0 ? this.#openedMs + lingerMs : Number.POSITIVE_INFINITY;
+    const openDueMs = this.#buffer.lineCount > 0 ? this.#openedMs + this.#lingerMs : Number.POSITIVE_INFINITY;
     let due = this.#due;
     if (due === undefined && (nowMs >= openDueMs || (this.#draining && this.#buffer.lineCount > 0))) {
       this.#close(nowMs);
@@ -264,6 +266,11 @@ export class Lane {
     return this.#options.journal.find(this.#options.partition, this.#held + 1);
   }
 
+  get #lingerMs(): number {
+    const { lingerMs, unattendedLingerMs } = this.#options;
+    return this.#receipts.length > 0 ? lingerMs : unattendedLingerMs;
+  }
+
   #probe(): LaneStep {
     this.#inFlight = 'probe';
     return { kind: 'probe' };
@@ -285,7 +292,8 @@ export class Lane {
     const { receipt } = arrival;
     if (receipt !== undefined && receipt !== this.#lastReceipt) {
       this.#lastReceipt = receipt;
-      this.#receipts.push(receipt);
+      // The batch is due sooner from now on.
+      if (this.#receipts.push(receipt) === 1) this.#options.events.work();
       receipt.expect();
     }
     if (owner !== undefined) this.#lineNumbers.push(arrival.lineNumber);

@@ -31,6 +31,7 @@ export interface PublisherOptions {
   random: () => number;
   batchBytes: number;
   lingerMs: number;
+  unattendedLingerMs: number;
   /** How long `stop` goes on appending what is left. */
   drainMs: number;
   /** What the streams of other lines may hold, all partitions together. */
@@ -211,7 +212,8 @@ export class Publisher implements Service {
   }
 
   #addLane(about: LaneAbout): RunningLane {
-    const { batchBytes, lingerMs, random, clock, prefix, partitions, otherBytes, redis, logger } = this.#options;
+    const { batchBytes, lingerMs, unattendedLingerMs, random, clock, prefix, partitions, otherBytes, redis, logger } =
+      this.#options;
     const { partition, others } = lanePlace(about.partition);
     const { appender } = about;
     const keys = partitionKeys(prefix, partition);
@@ -222,6 +224,7 @@ export class Publisher implements Service {
       ...about,
       batchBytes,
       lingerMs,
+      unattendedLingerMs,
       backoffMs: (failures) => backoffMs(failures, random),
       events: {
         work: () => runner.wake(),

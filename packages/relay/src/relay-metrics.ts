@@ -18,6 +18,7 @@ export interface RelayLevels {
   journalUnconfirmedBytes: number;
   journalOldestAgeSec: number;
   inflightBytes: number;
+  udpQueueBytes: number;
   tokens: number;
 }
 
@@ -128,6 +129,7 @@ export class RelayMetrics extends Metrics {
     journalUnconfirmedBytes: 0,
     journalOldestAgeSec: 0,
     inflightBytes: 0,
+    udpQueueBytes: 0,
     tokens: 0,
   });
   readonly #syncs: (() => void)[] = [];
@@ -272,6 +274,7 @@ export class RelayMetrics extends Metrics {
       ['journal_unconfirmed_bytes', 'Of these, not confirmed by Redis.', () => this.levels().journalUnconfirmedBytes],
       ['journal_oldest_age_seconds', 'Age of the oldest line in it.', () => this.levels().journalOldestAgeSec],
       ['inflight_bytes', 'Bodies of requests in hand (--inflight-bytes).', () => this.levels().inflightBytes],
+      ['udp_queue_bytes', 'Datagrams read and not looked at yet (--udp-queue).', () => this.levels().udpQueueBytes],
       ['tokens', 'Tokens in force; 0 where none are asked for.', () => this.levels().tokens],
     ];
     for (const [name, help, read] of gauges) {

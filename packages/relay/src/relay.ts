@@ -38,7 +38,7 @@ import { RelayStates } from './relay-state.ts';
 import { RedisReports } from './reports.ts';
 import { ReservedNames } from './reserved-names.ts';
 import { reservedNamesWatch } from './reserved-names-watch.ts';
-import { UdpServer } from './udp-server.ts';
+import { UdpServer } from './udp/udp-server.ts';
 import { WriteDoor } from './write-door.ts';
 
 /**
@@ -121,6 +121,7 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
     random: Math.random,
     batchBytes: settings.batchBytes,
     lingerMs: settings.lingerMs,
+    unattendedLingerMs: Math.max(settings.lingerMs, settings.udpLingerMs),
     drainMs: drainMs * LANES_DRAIN_SHARE,
     otherBytes: settings.otherBytes,
     counts,
@@ -217,6 +218,7 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
     journalUnconfirmedBytes: journal.unconfirmedBytes,
     journalOldestAgeSec: Math.max(0, (time.nowMs() - (diskJournal?.oldestMs ?? Number.POSITIVE_INFINITY)) / 1_000),
     inflightBytes: bodies.inflightBytes,
+    udpQueueBytes: udp?.queuedBytes ?? 0,
     tokens: access.tokens,
   });
 
@@ -240,13 +242,15 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
       : new UdpServer({
           address: settings.udp,
           receiveBufferBytes: settings.udpReceiveBufferBytes,
-          onDatagram: (datagram) => {
-            counts.datagrams++;
-            if (!intake.hasRoom(datagram.length)) {
-              counts.datagramsDropped++;
+          queueBytes: settings.udpQueueBytes,
+          reader: settings.udpReader,
+          onDatagrams: (lines, datagrams) => {
+            counts.datagrams += datagrams;
+            if (!intake.hasRoom(lines.length)) {
+              counts.datagramsDropped += datagrams;
               return;
             }
-            counts.countLines('udp', intake.takeUnattended(datagram));
+            counts.countLines('udp', intake.takeUnattended(lines));
           },
           onKernelDrops: (datagrams) => {
             counts.kernelDrops += datagrams;
@@ -254,6 +258,7 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
           onSocketErrors: (errors) => {
             counts.udpSocketErrors += errors;
           },
+          fail,
           logger: log,
         });
 

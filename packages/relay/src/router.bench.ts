@@ -23,7 +23,7 @@ const forgetful: LaneJournal = {
 const nothing = () => undefined;
 const events = { work: nothing, journaled: nothing, confirmed: nothing, lostByRedis: nothing, gap: nothing };
 const lanes = Array.from({ length: LANES }, (_, partition) => {
-  const bounds = { batchBytes: 512 * 1024, lingerMs: 2, probeEveryMs: 1000, backoffMs: () => 0 };
+  const bounds = { batchBytes: 512 * 1024, lingerMs: 2, unattendedLingerMs: 2, probeEveryMs: 1000, backoffMs: () => 0 };
   return new Lane({ partition, journal: forgetful, events, ...bounds });
 });
 const router = new Router(lanes);

@@ -17,6 +17,7 @@ function build(maxBytes = 1_000_000) {
         journal,
         batchBytes: 10_000,
         lingerMs: 0,
+        unattendedLingerMs: 0,
         probeEveryMs: 1e9,
         backoffMs: () => 0,
         events: { work: nothing, journaled: nothing, confirmed: nothing, lostByRedis: nothing, gap: nothing },

@@ -1,4 +1,4 @@
-import { kernelDrops } from '@weir/relay/kernel-drops';
+import { kernelDrops } from '@weir/relay/udp/kernel-drops';
 
 const HEAD =
   '   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops';

@@ -31,6 +31,7 @@ function laneOn(journal: LaneOptions['journal'], recovered?: { lastSequence: num
     journal,
     batchBytes: 300,
     lingerMs: 2,
+    unattendedLingerMs: 2,
     probeEveryMs: 1_000,
     backoffMs: () => 500,
     ...(recovered ? { recovered } : {}),

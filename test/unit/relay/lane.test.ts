@@ -3,10 +3,7 @@ import { type Arrival, Lane, type LaneStep } from '@weir/relay/lane';
 import { Receipt } from '@weir/relay/receipt';
 import fc from 'fast-check';
 
-interface Command {
-  sequence: number;
-  afterGap: boolean;
-}
+type Command = { sequence: number; afterGap: boolean };
 
 /** A partition in Redis as append.lua treats it; the sequences of one incarnation, in the order they were appended. */
 class PartitionModel {
@@ -42,6 +39,7 @@ function build({ journalBytes = 1_000_000, batchBytes = 300, lingerMs = 2 } = {}
     journal,
     batchBytes,
     lingerMs,
+    unattendedLingerMs: lingerMs,
     probeEveryMs: 1000,
     backoffMs: (failures) => failures * 10,
     events: {

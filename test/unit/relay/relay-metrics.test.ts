@@ -16,7 +16,7 @@ test('what was counted is there at the next scrape, once', async () => {
   metrics.counts.gapBatches += 3;
   metrics.counts.access.lines.set('shop', 12);
   const journal = { journalBytes: 10, journalUnconfirmedBytes: 4, journalOldestAgeSec: 9 };
-  metrics.levels = () => ({ ...journal, inflightBytes: 7, tokens: 2 });
+  metrics.levels = () => ({ ...journal, inflightBytes: 7, udpQueueBytes: 9, tokens: 2 });
   const expected = [
     ['weir_relay_lines_received_total{door="http"}', 7],
     ['weir_relay_lines_accepted_total{door="http"}', 5],
@@ -30,6 +30,7 @@ test('what was counted is there at the next scrape, once', async () => {
     ['weir_relay_journal_unconfirmed_bytes', 4],
     ['weir_relay_journal_oldest_age_seconds', 9],
     ['weir_relay_inflight_bytes', 7],
+    ['weir_relay_udp_queue_bytes', 9],
     ['weir_relay_tokens', 2],
     ['weir_relay_token_lines_total{token="shop"}', 12],
     ['weir_relay_unauthorized_total{reason="missing"}', 0],

@@ -1,6 +1,4 @@
-import { createSocket, type Socket, type SocketOptions } from 'node:dgram';
 import { readFileSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import { bindPatiently } from '@weir/common/bind';
 import { type Clock, systemClock } from '@weir/common/clock';
 import { WeirError } from '@weir/common/errors';
@@ -8,59 +6,74 @@ import type { Logger } from '@weir/common/logger';
 import type { Service } from '@weir/common/service';
 import { type Address, formatAddress } from '@weir/common/setting-values';
 import { kernelDrops } from './kernel-drops.ts';
+import { NodeReader } from './node-reader.ts';
+import { ThreadReader } from './thread-reader.ts';
+import {
+  type BoundSocket,
+  NoThreadReader,
+  type UdpReader,
+  type UdpReaderKind,
+  type UdpReaderOptions,
+} from './udp-reader.ts';
 
 /**
- * The relay's UDP door: the socket and nothing else. A datagram holds one or more lines and never gets a reply; node reads
- * into 64 KiB, so none is cut short. What the kernel drops because it was not read in time nobody can bring back, so it
- * is counted and said, with the remedy. A fault of the socket is counted, and the socket goes on.
+ * The relay's UDP door: the socket and nothing else. A datagram holds one or more lines and never gets a reply, and none
+ * is cut short. What the kernel drops because it was not read in time nobody can bring back, so it is counted and said, with
+ * the remedy. A fault of the socket is counted, and the socket goes on.
  */
 export interface UdpServerOptions {
   address: Address;
   /** What the kernel should hold for us; it may grant less. */
   receiveBufferBytes: number;
-  onDatagram: (datagram: Buffer) => void;
+  /** Datagrams read and not handed on yet. */
+  queueBytes: number;
+  /** `auto`: a thread where there can be one. */
+  reader: UdpReaderKind | 'auto';
+  /** Datagrams in the order in which they came, each ended by a newline: one run of lines. */
+  onDatagrams: (lines: Buffer, datagrams: number) => void;
   onKernelDrops: (datagrams: number) => void;
   onSocketErrors: (errors: number) => void;
+  fail: (error: unknown) => void;
   logger: Logger;
   clock?: Clock;
-  /** Node's, unless a test has its own. */
-  open?: (options: SocketOptions) => Socket;
+  /** Ours, unless a test has its own. */
+  open?: (kind: UdpReaderKind, options: UdpReaderOptions) => UdpReader;
 }
 
 const WATCH_EVERY_MS = 1_000;
 
 export class UdpServer implements Service {
   readonly #options: UdpServerOptions;
-  readonly #socket: Socket;
+  #kind: UdpReaderKind;
+  #reader: UdpReader | undefined;
+  #socket: BoundSocket | undefined;
   #watchTimer: NodeJS.Timeout | undefined;
   #drops = 0;
   /** Since the last look. */
   #errors = 0;
   #lastError: unknown;
-  #bound = false;
   readonly #abort = new AbortController();
   #stopping: Promise<void> | undefined;
 
   constructor(options: UdpServerOptions) {
     this.#options = options;
-    this.#socket = (options.open ?? createSocket)({
-      type: isIPv6(options.address.host) ? 'udp6' : 'udp4',
-      recvBufferSize: options.receiveBufferBytes,
-    });
-    this.#socket.on('message', options.onDatagram);
+    this.#kind = options.reader === 'node' ? 'node' : 'thread';
   }
 
   /** The address really bound; the wanted one until `start` has resolved. */
   address(): string {
-    if (!this.#bound) return formatAddress(this.#options.address);
-    const { address, port } = this.#socket.address();
-    return formatAddress({ host: address, port });
+    if (!this.#socket) return formatAddress(this.#options.address);
+    return formatAddress({ host: this.#socket.address, port: this.#socket.port });
   }
 
   /** What the kernel really holds for us; 0 before `start` and after `stop`. */
   get grantedBufferBytes(): number {
-    // Linux reports twice what it granted: the other half is for its own books.
-    return this.#bound ? this.#socket.getRecvBufferSize() / 2 : 0;
+    return this.#socket?.receiveBufferBytes ?? 0;
+  }
+
+  /** Read and not handed on yet. */
+  get queuedBytes(): number {
+    return this.#reader?.queuedBytes ?? 0;
   }
 
   /** Rejects with a SettingsError when the address stays in use for some seconds, with a WeirError when it is no good. */
@@ -75,11 +88,6 @@ export class UdpServer implements Service {
       const line = `cannot listen on udp ${formatAddress(address)}: ${code ?? message}`;
       throw new WeirError('udp-listen', line, false, { cause: error });
     }
-    this.#socket.on('error', (error) => {
-      this.#errors++;
-      this.#lastError = error;
-    });
-    this.#bound = true;
     this.#checkBuffer();
     this.#drops = this.#readDrops() ?? 0;
     this.#watchTimer = setInterval(() => this.#look(), WATCH_EVERY_MS);
@@ -90,27 +98,47 @@ export class UdpServer implements Service {
     return this.#stopping;
   }
 
-  #bind(): Promise<void> {
-    const { host, port } = this.#options.address;
-    return new Promise((resolve, reject) => {
-      const failed = (error: Error) => {
-        this.#socket.off('listening', listening);
-        reject(error);
-      };
-      const listening = () => {
-        this.#socket.off('error', failed);
-        resolve();
-      };
-      this.#socket.once('error', failed).once('listening', listening).bind({ address: host, port });
-    });
+  async #bind(): Promise<void> {
+    try {
+      await this.#bindOnce();
+    } catch (error) {
+      if (!(error instanceof NoThreadReader)) throw error;
+      const { reader, logger } = this.#options;
+      if (reader === 'thread') {
+        throw new WeirError('udp-reader', `no thread can read datagrams here: ${error.message}`, false, {
+          cause: error,
+        });
+      }
+      logger.warn({ err: error }, 'datagrams are read in the event loop, some 100,000 a second at most');
+      this.#kind = 'node';
+      await this.#bindOnce();
+    }
+  }
+
+  async #bindOnce(): Promise<void> {
+    const { open = openReader, address, receiveBufferBytes, queueBytes, onDatagrams, fail } = this.#options;
+    const onError = (error: Error) => {
+      this.#errors++;
+      this.#lastError = error;
+    };
+    const reader = open(this.#kind, { ...address, receiveBufferBytes, queueBytes, onDatagrams, onError, fail });
+    const socket = await reader.bind();
+    if (this.#abort.signal.aborted) {
+      await reader.close();
+      throw new WeirError('stopped', 'stopped before it was ready', false);
+    }
+    this.#socket = socket;
+    this.#reader = reader;
   }
 
   async #stop(): Promise<void> {
     this.#abort.abort();
     clearInterval(this.#watchTimer);
-    if (this.#bound) this.#look();
-    this.#bound = false;
-    await new Promise<void>((resolve) => this.#socket.close(resolve));
+    if (this.#socket) this.#look();
+    await this.#reader?.close();
+    // The last of what it read may have had faults.
+    this.#lookAtErrors();
+    this.#socket = undefined;
   }
 
   #checkBuffer(): void {
@@ -125,6 +153,10 @@ export class UdpServer implements Service {
 
   #look(): void {
     this.#lookAtDrops();
+    this.#lookAtErrors();
+  }
+
+  #lookAtErrors(): void {
     if (this.#errors === 0) return;
     this.#options.onSocketErrors(this.#errors);
     // Once for all of a second: errors that follow each other must not fill the log.
@@ -145,7 +177,7 @@ export class UdpServer implements Service {
   }
 
   #readDrops(): number | undefined {
-    const { port, family } = this.#socket.address();
+    const { port, family } = this.#socket!;
     try {
       return kernelDrops(readFileSync(family === 'IPv6' ? '/proc/net/udp6' : '/proc/net/udp', 'latin1'), port);
     } catch (error) {
@@ -154,4 +186,8 @@ export class UdpServer implements Service {
       return undefined;
     }
   }
+}
+
+function openReader(kind: UdpReaderKind, options: UdpReaderOptions): UdpReader {
+  return kind === 'thread' ? new ThreadReader(options) : new NodeReader(options);
 }
