@@ -152,6 +152,17 @@ describe('what is there already', () => {
     expect(await shown(...since(3), '--no-follow', '--count', '1')).toHaveLength(1);
   });
 
+  test('where nothing is left it says so', async () => {
+    for (const args of [['-n', '3'], since(3)]) {
+      const { code, out, err } = await weir(['tail', ...args, '--no-follow', '--user', 'nobody', '--redis', url]);
+      expect({ code, out, err }).toEqual({
+        code: 0,
+        out: '',
+        err: 'weir tail: no such line is left in the streams; what is folded is trimmed from them\n',
+      });
+    }
+  });
+
   test('then it goes on with what passes', async () => {
     expect(await shown('-n', '2', '--count', '2')).toEqual([user(78), user(79)]);
     expect(await shown('-n', '2', '--for', '300ms')).toEqual([user(78), user(79)]);

@@ -1,5 +1,4 @@
-import { partitionKeys } from '@weir/common/keys';
-import { Script } from '@weir/common/redis';
+import { lookAtOtherBacklog } from '@weir/common/other-backlog';
 import type { DeploymentTarget } from './deployment-target.ts';
 import { entryMs } from './entry-id.ts';
 import { inBatches, partitionNumbers } from './in-batches.ts';
@@ -14,27 +13,23 @@ export interface OthersBacklog {
   droppedLines: number;
 }
 
-const LOOK = Script.beside(import.meta.url, 'other-backlog');
-type GroupReply = [lines: number, bytes: number, oldestId: Buffer, droppedLines: number];
-
 /** By sink. Rejects with a RedisFault. */
 export async function lookAtOthers(
-  { redis, prefix, partitions }: Pick<DeploymentTarget, 'redis' | 'prefix' | 'partitions'>,
+  target: Pick<DeploymentTarget, 'redis' | 'prefix' | 'partitions'>,
   sinks: readonly string[],
 ): Promise<Map<string, OthersBacklog>> {
-  const replies = await inBatches(partitionNumbers(partitions), (partition) => {
-    const { others, otherCounters } = partitionKeys(prefix, partition);
-    return LOOK.run(redis, [others, otherCounters], sinks) as Promise<GroupReply[]>;
-  });
+  const looks = await inBatches(partitionNumbers(target.partitions), (partition) =>
+    lookAtOtherBacklog(target, partition, sinks),
+  );
   const backlogs = new Map<string, OthersBacklog>();
   for (const [i, sink] of sinks.entries()) {
-    const ofSink = replies.map((groups) => groups[i]!);
-    const oldest = ofSink.map(([, , id]) => id.toString()).filter((id) => id !== '');
+    const ofSink = looks.map((look) => look.sinks[i]!);
+    const oldest = ofSink.flatMap(({ oldestId }) => (oldestId === undefined ? [] : [entryMs(oldestId)]));
     backlogs.set(sink, {
-      lines: ofSink.reduce((sum, [lines]) => sum + lines, 0),
-      bytes: ofSink.reduce((sum, [, bytes]) => sum + bytes, 0),
-      oldestMs: oldest.length === 0 ? undefined : Math.min(...oldest.map(entryMs)),
-      droppedLines: ofSink.reduce((sum, [, , , dropped]) => sum + dropped, 0),
+      lines: ofSink.reduce((sum, { waitingLines }) => sum + waitingLines, 0),
+      bytes: ofSink.reduce((sum, { waitingBytes }) => sum + waitingBytes, 0),
+      oldestMs: oldest.length === 0 ? undefined : Math.min(...oldest),
+      droppedLines: ofSink.reduce((sum, { droppedLines }) => sum + droppedLines, 0),
     });
   }
   return backlogs;

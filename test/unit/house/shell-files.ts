@@ -9,6 +9,7 @@ export const SHELL_FILES: ReadonlySet<string> = new Set([
   'common/http-health.ts',
   'common/http.ts',
   'common/logger.ts',
+  'common/other-backlog.ts',
   'common/program.ts',
   'common/redis-check.ts',
   'common/redis-service.ts',

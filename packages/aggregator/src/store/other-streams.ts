@@ -1,4 +1,5 @@
 import { partitionKeys } from '@weir/common/keys';
+import { lookAtOtherBacklog, type OtherBacklog } from '@weir/common/other-backlog';
 import { Script } from '@weir/common/redis';
 import type { Redis } from 'ioredis';
 
@@ -10,15 +11,7 @@ export interface OtherStreamsOptions {
   sinks: readonly string[];
 }
 
-export interface OtherStreamLook {
-  entries: number;
-  bytes: number;
-  /** In the order of the sinks. */
-  sinks: readonly { waitingLines: number; droppedLines: number }[];
-}
-
 const TRIM = Script.beside(import.meta.url, 'trim');
-const LOOK = Script.beside(import.meta.url, 'other-look');
 
 export class OtherStreams {
   readonly #options: OtherStreamsOptions;
@@ -35,16 +28,7 @@ export class OtherStreams {
     return (await TRIM.run(redis, [others, `${base}other-suspects`], sinks)) as number;
   }
 
-  /** See other-look.lua. */
-  async look(partition: number): Promise<OtherStreamLook> {
-    const { redis, prefix, sinks } = this.#options;
-    const { others, otherCounters } = partitionKeys(prefix, partition);
-    const reply = await LOOK.run(redis, [others, otherCounters], sinks);
-    const [entries, bytes, groups] = reply as [number, number, [number, number][]];
-    return {
-      entries,
-      bytes,
-      sinks: groups.map(([waitingLines, droppedLines]) => ({ waitingLines, droppedLines })),
-    };
+  look(partition: number): Promise<OtherBacklog> {
+    return lookAtOtherBacklog(this.#options, partition, this.#options.sinks);
   }
 }

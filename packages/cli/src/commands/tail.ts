@@ -24,6 +24,7 @@ const WAIT_MS = 250;
 const CONNECT_MS = 3_000;
 /** They are held in memory until they are known to be the last ones. */
 const MOST_LAST_LINES = 10_000;
+const NOTHING_LEFT = 'weir tail: no such line is left in the streams; what is folded is trimmed from them\n';
 
 interface TailWish {
   filter: TailFilter;
@@ -86,7 +87,9 @@ async function tail(context: CommandContext, target: DeploymentTarget, wish: Tai
   const { streams, ends, sinceId } = await begin(target, wish, missed);
   let left = wish.most;
   /** Answers whether there was enough. */
+  let shown = 0;
   const show = async (lines: readonly TailLine[]) => {
+    shown += lines.length;
     await print(context, lines.slice(0, left));
     left -= lines.length;
     return left <= 0 || ended.aborted;
@@ -99,7 +102,10 @@ async function tail(context: CommandContext, target: DeploymentTarget, wish: Tai
     if (ended.aborted) return;
     if (await show(lines.lines)) return;
   }
-  if (last !== undefined && !follow) return;
+  if (last !== undefined && !follow) {
+    if (shown === 0 && last > 0) err(NOTHING_LEFT);
+    return;
+  }
   const from = last === undefined && sinceId !== undefined ? ends.map(() => before(sinceId)) : ends;
   const reader = new StreamReader(redis, streams, from);
   const showEntry = (entry: PassedEntry) => {
@@ -110,7 +116,10 @@ async function tail(context: CommandContext, target: DeploymentTarget, wish: Tai
     return show(lines);
   };
   if (follow) await followStreams(context, { reader, streams, showEntry, ended });
-  else await readOn(reader, ends, showEntry);
+  else {
+    await readOn(reader, ends, showEntry);
+    if (shown === 0 && !ended.aborted) err(NOTHING_LEFT);
+  }
 }
 
 interface Following {
