@@ -2,6 +2,7 @@ import { Flusher } from '@weir/aggregator/flusher';
 import { HeldCache } from '@weir/aggregator/held-cache';
 import type { Membership } from '@weir/aggregator/membership';
 import { Observer } from '@weir/aggregator/observer';
+import { PublishedSums } from '@weir/aggregator/published-sums';
 import { holdsFlushes } from '@weir/aggregator/rollback-hold';
 import { parseRelayReport, type RelayReport } from '@weir/aggregator/seal-plan';
 import { Sealer } from '@weir/aggregator/sealer';
@@ -36,6 +37,7 @@ export class WindowLife {
   readonly #options: WindowLifeOptions;
   readonly #finals: SimFinalStore;
   readonly #observer: Observer;
+  readonly #sums = new PublishedSums();
   readonly #flushers: readonly Flusher[];
   #rollbackMs: number | undefined;
   #reports: readonly RelayReport[] = [];
@@ -116,6 +118,7 @@ export class WindowLife {
         return new SimPartitionStore(commands, redis, partition, { onFreed: (startSec) => freed.add(startSec) });
       }),
       finals: without.has('final-after-partitions') ? this.#blind() : this.#finals,
+      sums: this.#sums,
       requests: { news: async () => [], forget: () => undefined },
       writer,
       observer: this.#observer,

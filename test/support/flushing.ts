@@ -1,6 +1,7 @@
 import { Flusher, type FlusherOptions } from '@weir/aggregator/flusher';
 import { HeldCache } from '@weir/aggregator/held-cache';
 import { Observer } from '@weir/aggregator/observer';
+import { PublishedSums } from '@weir/aggregator/published-sums';
 import { encodeTotals } from '@weir/aggregator/totals-codec';
 import { WindowWriter } from '@weir/aggregator/window-writer';
 import { RedisTime } from '@weir/common/clock';
@@ -47,6 +48,7 @@ export function flushing(options: Partial<FlusherOptions> = {}, sink = new FakeS
     readable: sink.readable,
     stores,
     finals,
+    sums: new PublishedSums(),
     books,
     requests,
     writer,

@@ -104,6 +104,7 @@ export class Aggregator implements Service {
     this.#observer = new Observer({ ...shared, intervalMs: OBSERVE_EVERY_MS });
     this.#refused = this.#buildRefused();
     this.#flushers = this.#buildFlushers(sinks, shared);
+    this.#observer.onChange(() => this.#flushers.wake());
     this.#sealer = this.#buildSealer(shared);
     this.#otherLines = this.#buildOtherLines(sinks);
     this.#partitions = this.#buildPartitions(stores);

@@ -27,10 +27,12 @@ export function heldOf(points: readonly SinkPoint[]): Map<string, number> {
 }
 
 export function pointsOf(totals: readonly GroupCount[]): SinkPoint[] {
-  return totals.flatMap(({ eventType, product, events, users }): SinkPoint[] => [
-    { measurement: 'unique_user_event', eventType, product, value: users },
-    { measurement: 'cumulative_user_event', eventType, product, value: events },
-  ]);
+  const points: SinkPoint[] = [];
+  for (const { eventType, product, events, users } of totals) {
+    points.push({ measurement: 'unique_user_event', eventType, product, value: users });
+    points.push({ measurement: 'cumulative_user_event', eventType, product, value: events });
+  }
+  return points;
 }
 
 export function planFlush(totals: readonly GroupCount[], held: Held): FlushPlan {

@@ -9,13 +9,13 @@ import type { HeldCache } from './held-cache.ts';
 import { sameVersion, type Version } from './log-codec.ts';
 import type { Observer, OpenWindow } from './observer.ts';
 import { dueMs, type PublishTimes } from './publish-plan.ts';
+import type { PublishedSums } from './published-sums.ts';
 import { nextSettleStep, type SettleTimes } from './seal-plan.ts';
 import { SinkPace } from './sink-pace.ts';
 import type { FinalStore } from './store/final-store.ts';
 import type { FlushRequests } from './store/operator-requests.ts';
 import type { PartitionStore } from './store/partition-store.ts';
 import type { SinkBooks } from './store/sink-books.ts';
-import { decodeTotals, sumTotals } from './totals-codec.ts';
 import { Unwritten } from './unwritten.ts';
 import type { WindowTotalsRead, WindowWriter, WriteOutcome } from './window-writer.ts';
 
@@ -30,6 +30,8 @@ export interface FlusherOptions {
   readable: boolean;
   stores: readonly PartitionStore[];
   finals: FinalStore;
+  /** Of all sinks. */
+  sums: PublishedSums;
   books: SinkBooks;
   requests: FlushRequests;
   writer: WindowWriter;
@@ -97,6 +99,11 @@ export class Flusher implements Service {
 
   start(): Promise<void> {
     return this.#loop.start();
+  }
+
+  /** There may be something new to do. */
+  wake(): void {
+    this.#loop.wake();
   }
 
   async stop(): Promise<void> {
@@ -279,19 +286,12 @@ export class Flusher implements Service {
    * meanwhile, the record is there, and a sum over what was left is never written.
    */
   async #readTotals({ startSec }: OpenWindow): Promise<WindowTotalsRead | undefined> {
-    const { stores, finals } = this.#options;
-    const versions = new Map<number, Version>();
+    const { stores, finals, sums } = this.#options;
     const parts = await Promise.all(
-      stores.map(async (store) => ({ store, blob: await store.publishedTotals(startSec) })),
+      stores.map(async (store) => ({ partition: store.partition, blob: await store.publishedTotals(startSec) })),
     );
     if ((await finals.get(startSec)) !== undefined) return undefined;
-    const totals = parts.flatMap(({ store, blob }) => {
-      if (!blob) return [];
-      const part = decodeTotals(blob);
-      versions.set(store.partition, part.version);
-      return [part];
-    });
-    return { groups: sumTotals(totals), versions };
+    return sums.of(startSec, parts);
   }
 
   async #settle(startSec: number, signal: AbortSignal): Promise<Reach> {

@@ -29,6 +29,8 @@ export interface OpenWindow {
   partitions: Map<number, string | undefined>;
 }
 
+/** Partitions publish a window one after the other. */
+const GATHER_MS = 20;
 /** No stamp of Redis's, nor its absence. */
 const FORGOTTEN = '?';
 
@@ -39,6 +41,7 @@ export class Observer implements Service {
   #finals: FinalsView = { stamp: '', storedMs: new Map() };
   #windows: ReadonlyMap<number, OpenWindow> = new Map();
   #generation = 0;
+  readonly #listeners: (() => void)[] = [];
   #epoch: number | undefined;
   /** Something was seen that `#windows` does not show yet; outlives a round that was interrupted after seeing it. */
   #unmerged = false;
@@ -49,6 +52,7 @@ export class Observer implements Service {
     this.#loop = new Loop({
       clock: options.clock,
       intervalMs: options.intervalMs,
+      gatherMs: GATHER_MS,
       runOnce: () => this.runOnce(),
       onError: (error) => {
         const fault = passingFault(error);
@@ -64,6 +68,16 @@ export class Observer implements Service {
 
   stop(): Promise<void> {
     return this.#loop.stop();
+  }
+
+  /** Looks again at once: something has changed. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** Called whenever something new is seen here. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Grows with every change of what is seen here. */
@@ -118,6 +132,7 @@ export class Observer implements Service {
     this.#unmerged = false;
     this.#windows = this.#merge();
     this.#generation++;
+    for (const listener of this.#listeners) listener();
   }
 
   #merge(): Map<number, OpenWindow> {

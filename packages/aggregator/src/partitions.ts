@@ -183,7 +183,10 @@ export class Partitions implements Service {
       intervalMs: PUBLISH_EVERY_MS,
       maxBytes: () => windowMemoryBytes / Math.max(1, this.#running.size),
       events: {
-        published: () => metrics.published.inc(),
+        published: () => {
+          metrics.published.inc();
+          observer.wake();
+        },
         evicted: (windows) => metrics.evicted.inc(windows),
         fault: (code) => metrics.faults.inc({ code }),
       },

@@ -11,6 +11,7 @@ import { HeldCache } from './held-cache.ts';
 import type { Membership } from './membership.ts';
 import type { Observer } from './observer.ts';
 import type { PublishTimes } from './publish-plan.ts';
+import { PublishedSums } from './published-sums.ts';
 import type { SettleTimes } from './seal-plan.ts';
 import { SinkWatch } from './sink-watch.ts';
 import type { FinalStore } from './store/final-store.ts';
@@ -66,6 +67,7 @@ export class SinkFlushers implements Service {
     this.#inUse = options.inUse;
     this.#metrics = options.metrics;
     this.#logger = options.logger;
+    const sums = new PublishedSums();
     const watched = sinks.map((sink) => {
       const watch: SinkWatch = new SinkWatch({
         name: sink.name,
@@ -74,7 +76,7 @@ export class SinkFlushers implements Service {
         away: () => flusher.away,
       });
       const books = new RedisSinkBooks(redis, prefix, sink.name, incarnation);
-      const flusher = buildFlusher(options, sink, books, watch);
+      const flusher = buildFlusher({ ...options, sums }, sink, books, watch);
       return { flusher, watch };
     });
     this.#flushers = watched.map(({ flusher }) => flusher);
@@ -83,6 +85,11 @@ export class SinkFlushers implements Service {
 
   async start(): Promise<void> {
     await Promise.all(this.#flushers.map((flusher) => flusher.start()));
+  }
+
+  /** There may be something new to bring to the sinks. */
+  wake(): void {
+    for (const flusher of this.#flushers) flusher.wake();
   }
 
   async stop(): Promise<void> {
@@ -138,7 +145,12 @@ function describe(name: string, { away, lastError }: Flusher, refused: number): 
   return `${name}: ${state}${why}${refused > 0 ? `, refused ${refused} points for good` : ''}`;
 }
 
-function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks, watch: SinkWatch): Flusher {
+function buildFlusher(
+  options: SinkFlushersOptions & { sums: PublishedSums },
+  sink: Sink,
+  books: SinkBooks,
+  watch: SinkWatch,
+): Flusher {
   const { membership, metrics, clock, logger, times } = options;
   const label = { sink: sink.name };
   const held = new HeldCache(options.heldPoints);
@@ -174,6 +186,7 @@ function buildFlusher(options: SinkFlushersOptions, sink: Sink, books: SinkBooks
     readable: sink.readable,
     stores: options.stores,
     finals: options.finals,
+    sums: options.sums,
     books,
     requests: new RedisFlushRequests(options.redis, options.prefix, sink.name),
     writer,

@@ -5,6 +5,8 @@ export interface LoopOptions {
   clock: Clock;
   /** Pause between the end of one run and the start of the next, in milliseconds. */
   intervalMs: number;
+  /** After it was woken, so long for more of what wakes it to come together; none unless set. */
+  gatherMs?: number;
   /** One run. It should look at the signal at every await it makes, and return soon once it is aborted. */
   runOnce: (signal: AbortSignal) => Promise<void>;
   /**
@@ -14,13 +16,18 @@ export interface LoopOptions {
   onError: (error: unknown) => void;
 }
 
-/** Calls runOnce again and again, never twice at once. `wake` cuts the present pause short. */
+/**
+ * Calls runOnce again and again, never twice at once. `wake` cuts the present pause short, and the next one while a run is
+ * under way: it may have looked already.
+ */
 export class Loop implements Service {
   readonly #options: LoopOptions;
   readonly #abort = new AbortController();
   #running: Promise<void> | undefined;
   /** Of the present pause; one of its own each, for a signal made of two would never be let go of by the longer one. */
   #pause = new AbortController();
+  /** Since the last run began. */
+  #woken = false;
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -31,6 +38,7 @@ export class Loop implements Service {
   }
 
   wake(): void {
+    this.#woken = true;
     this.#pause.abort();
   }
 
@@ -41,17 +49,21 @@ export class Loop implements Service {
   }
 
   async #run(): Promise<void> {
-    const { clock, intervalMs, runOnce, onError } = this.#options;
+    const { clock, intervalMs, gatherMs = 0, runOnce, onError } = this.#options;
     const { signal } = this.#abort;
     while (!signal.aborted) {
+      this.#woken = false;
       try {
         await runOnce(signal);
       } catch (error) {
         if (!signal.aborted) onError(error);
       }
       if (signal.aborted) return;
-      this.#pause = new AbortController();
-      await clock.sleep(intervalMs, this.#pause.signal);
+      if (!this.#woken) {
+        this.#pause = new AbortController();
+        await clock.sleep(intervalMs, this.#pause.signal);
+      }
+      if (this.#woken && gatherMs > 0) await clock.sleep(gatherMs, signal);
     }
   }
 }

@@ -41,10 +41,14 @@ export function encodeTotals({ version, groups }: WindowTotals): Buffer {
   return out;
 }
 
+/** Of which log they are the sum. Throws a RangeError when the bytes are no totals. */
+export function decodeVersion(bytes: Buffer): WindowTotals['version'] {
+  const length = bytes.readDoubleLE(0);
+  return { length, nonce: length === 0 ? '' : bytes.toString('hex', 8, 8 + NONCE_BYTES) };
+}
+
 /** Throws a RangeError when the bytes are no totals. */
 export function decodeTotals(bytes: Buffer): WindowTotals {
-  const length = bytes.readDoubleLE(0);
-  const nonce = length === 0 ? '' : bytes.toString('hex', 8, 8 + NONCE_BYTES);
   const groups: GroupCount[] = [];
   let at = 8 + NONCE_BYTES + 4;
   for (let left = bytes.readUInt32LE(8 + NONCE_BYTES); left > 0; left--) {
@@ -55,5 +59,5 @@ export function decodeTotals(bytes: Buffer): WindowTotals {
     groups.push({ eventType, product, events: bytes.readDoubleLE(at), users: bytes.readDoubleLE(at + 8) });
     at += 16;
   }
-  return { version: { length, nonce }, groups };
+  return { version: decodeVersion(bytes), groups };
 }

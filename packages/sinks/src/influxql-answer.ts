@@ -69,9 +69,11 @@ export class InfluxqlAnswer {
       eventType: columns.indexOf('event_type', 2),
       product: columns.indexOf('product', 2),
       tags: new Map(this.#shape.tags.map(({ key, value }) => [columns.indexOf(key, 2), value])),
+      others: [],
     };
     // Where a column is missing no point of the answer has that tag.
     if (at.tags.has(-1)) return;
+    for (let i = 2; i < columns.length; i++) if (i !== at.eventType && i !== at.product) at.others.push(i);
     for (const row of values) {
       const point = pointOf(measurement, row, at);
       if (point !== undefined) this.#points.push(point);
@@ -109,6 +111,8 @@ interface Columns {
   product: number;
   /** Further ones: the value that each has in every point. */
   tags: ReadonlyMap<number, string>;
+  /** All columns of tags but the first two: mostly there are none. */
+  others: number[];
 }
 
 /** Undefined for a point of another series, or one whose value is no number: neither is a total of Weir's. */
@@ -117,9 +121,6 @@ function pointOf(measurement: Measurement, row: readonly unknown[], at: Columns)
   const eventType = row[at.eventType];
   const product = row[at.product];
   if (typeof value !== 'number' || typeof eventType !== 'string' || typeof product !== 'string') return undefined;
-  const isOther = row.some((cell, i) => {
-    if (i <= 1 || i === at.eventType || i === at.product) return false;
-    return cell !== (at.tags.get(i) ?? null);
-  });
-  return isOther ? undefined : { measurement, eventType, product, value };
+  for (const i of at.others) if (row[i] !== (at.tags.get(i) ?? null)) return undefined;
+  return { measurement, eventType, product, value };
 }

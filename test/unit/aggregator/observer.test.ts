@@ -37,6 +37,20 @@ describe('an observer', () => {
     expect([...observer.windows.keys()]).toEqual([WINDOW]);
   });
 
+  test('tells of what is new, and of nothing else', async () => {
+    const { store, observer } = observing();
+    let changes = 0;
+    observer.onChange(() => changes++);
+    store.append(WINDOW, Buffer.alloc(20));
+    await observer.runOnce();
+    expect(changes).toBe(1);
+    await observer.runOnce();
+    expect(changes).toBe(1);
+    store.append(WINDOW + 60, Buffer.alloc(20));
+    await observer.runOnce();
+    expect(changes).toBe(2);
+  });
+
   test('shows no window any more once Redis has lost everything, the stamp as well', async () => {
     const { store, observer } = observing();
     store.append(WINDOW, Buffer.alloc(20));

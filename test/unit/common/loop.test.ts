@@ -1,10 +1,16 @@
 import { Loop } from '@weir/common/loop';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 
-function loop(runOnce: (signal: AbortSignal) => Promise<void>) {
+function loop(runOnce: (signal: AbortSignal) => Promise<void>, gatherMs?: number) {
   const clock = new FakeClock();
   const errors: unknown[] = [];
-  const made = new Loop({ clock, intervalMs: 100, runOnce, onError: (error) => errors.push(error) });
+  const made = new Loop({
+    clock,
+    intervalMs: 100,
+    ...(gatherMs === undefined ? {} : { gatherMs }),
+    runOnce,
+    onError: (error) => errors.push(error),
+  });
   return { loop: made, clock, errors };
 }
 
@@ -49,6 +55,49 @@ describe('a loop', () => {
     expect(runs).toBe(2);
     expect(clock.sleepingUntilMs).toEqual([100]);
     await it.stop();
+  });
+
+  test('woken while it runs, runs again at once: it may have looked already', async () => {
+    const ends: (() => void)[] = [];
+    const { loop: it } = loop(() => new Promise((resolve) => ends.push(resolve)));
+    await it.start();
+    it.wake();
+    ends[0]!();
+    await settle();
+    expect(ends).toHaveLength(2);
+    ends[1]!();
+    await settle();
+    expect(ends).toHaveLength(2);
+    await it.stop();
+  });
+
+  test('lets what wakes it gather, and never waits for that otherwise', async () => {
+    let runs = 0;
+    const { loop: it, clock } = loop(async () => void runs++, 20);
+    await it.start();
+    await settle();
+    it.wake();
+    await settle();
+    await clock.advance(10);
+    it.wake();
+    await clock.advance(9);
+    expect(runs).toBe(1);
+    await clock.advance(1);
+    expect(runs).toBe(2);
+    await clock.advance(100);
+    expect(runs).toBe(3);
+    await it.stop();
+  });
+
+  test('stops while it gathers', async () => {
+    let runs = 0;
+    const { loop: it } = loop(async () => void runs++, 20);
+    await it.start();
+    await settle();
+    it.wake();
+    await settle();
+    await it.stop();
+    expect(runs).toBe(1);
   });
 
   test('tells what a run threw and goes on', async () => {
