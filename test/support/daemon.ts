@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child, type Exit } from './child.ts';
 import { cleanup } from './cleanup.ts';
@@ -47,13 +48,19 @@ export async function startDaemon(
   return daemon;
 }
 
+/** What a program's first line has Node.js started with. */
+function nodeFlags(program: string): string[] {
+  const [first = ''] = readFileSync(program, 'utf8').split('\n', 1);
+  return /^#!.* node( .*)?$/.exec(first)?.[1]?.trim().split(' ') ?? [];
+}
+
 /** Nothing of the environment that would change a setting reaches the program. */
 export async function startProgram(name: keyof typeof PROGRAMS, args: readonly string[], env: Environment) {
   const weirless = Object.keys(process.env).filter((key) => key.startsWith('WEIR_'));
   return Child.start({
     name,
     command: process.execPath,
-    args: [PROGRAMS[name], ...args],
+    args: [...nodeFlags(PROGRAMS[name]), PROGRAMS[name], ...args],
     cwd: await tempDir(name),
     env: { ...Object.fromEntries(weirless.map((key) => [key, undefined])), ...env },
   });
