@@ -22,6 +22,7 @@ import { eventsApi } from './api/events-api.ts';
 import { influxV1 } from './api/influx-v1.ts';
 import { influxV2 } from './api/influx-v2.ts';
 import { influxVersion } from './api/influx-version.ts';
+import { AppendWaits } from './append-waits.ts';
 import { Bodies } from './body.ts';
 import { CountsReport } from './counts-report.ts';
 import { DataDir } from './data-dir.ts';
@@ -190,15 +191,17 @@ export async function buildRelay(settings: RelaySettings, context: BuildContext)
     access,
     intake,
     counts,
-    clock,
     refusal: () => {
       if (!admission.open) return 'not ready: Redis was not reached yet';
       return publisher.away && !journal.durable ? 'Redis does not take batches at the moment' : undefined;
     },
     bodies,
-    appendTimeoutMs: settings.appendTimeoutMs,
-    stopping,
-    stopWaitMs: drainMs * REQUEST_WAIT_SHARE,
+    waits: new AppendWaits({
+      clock,
+      appendTimeoutMs: settings.appendTimeoutMs,
+      stopping,
+      stopWaitMs: drainMs * REQUEST_WAIT_SHARE,
+    }),
   });
   const version = influxVersion(context.version);
   const checks = readyChecks(publisher, admission, time, diskJournal);

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import type { Clock } from '@weir/common/clock';
 import type { Access } from './access/access.ts';
 import type { Token } from './access/tokens.ts';
 import { type Answer, type ApiWords, REFUSED_BODIES, type Refusal, type Unit, WRITTEN } from './api/words.ts';
 import type { WriteRequest } from './api/write-request.ts';
+import type { AppendWaits } from './append-waits.ts';
 import type { Bodies } from './body.ts';
 import type { Intake, Taken } from './intake.ts';
 import { type BrokenJson, mergeRead, type TranslatedEvents } from './json/json-events.ts';
@@ -18,15 +18,11 @@ export interface WriteDoorOptions {
   access: Access;
   intake: Intake;
   counts: RelayCounts;
-  clock: Clock;
   /** Why nothing can be taken now, as a sentence; undefined when something can. */
   refusal: () => string | undefined;
   bodies: Bodies;
-  /** How long a request waits for its lines to be durable. */
-  appendTimeoutMs: number;
-  /** Once aborted, requests wait no longer than `stopWaitMs`. */
-  stopping: AbortSignal;
-  stopWaitMs: number;
+  /** For lines to be durable. */
+  waits: AppendWaits;
 }
 
 /** In which form a client writes, and is answered. */
@@ -64,7 +60,7 @@ export class WriteDoor {
     const { words } = form;
     const taken = this.#take(body, asked, token, form);
     if ('status' in taken) return words.refused(taken);
-    if (taken.accepted + taken.others > 0 && !(await this.#inTime(taken.confirmed))) {
+    if (taken.accepted + taken.others > 0 && !(await this.#options.waits.inTime(taken.confirmed))) {
       return words.refused({ status: 503, message: 'not durable in time: send the same lines again' });
     }
     return taken.rejected > 0 ? words.partial(taken, taken.unit) : WRITTEN;
@@ -92,22 +88,5 @@ export class WriteDoor {
     access.wrote(token, taken.accepted + taken.others + taken.rejected);
     counts.countLines('http', taken);
     return { ...taken, unit: translated ? 'item' : 'line' };
-  }
-
-  /** Whether it is confirmed before the request has waited long enough. */
-  async #inTime(confirmed: Promise<void>): Promise<boolean> {
-    const { clock, appendTimeoutMs, stopping, stopWaitMs } = this.#options;
-    const over = new AbortController();
-    const stopped = new Promise<void>((resolve) => {
-      if (stopping.aborted) resolve();
-      else stopping.addEventListener('abort', () => resolve(), { once: true, signal: over.signal });
-    });
-    const late = Promise.race([
-      clock.sleep(appendTimeoutMs, over.signal),
-      stopped.then(() => clock.sleep(stopWaitMs, over.signal)),
-    ]).then(() => false);
-    const inTime = await Promise.race([confirmed.then(() => true), late]);
-    over.abort();
-    return inTime;
   }
 }
