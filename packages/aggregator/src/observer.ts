@@ -152,3 +152,8 @@ export class Observer implements Service {
     return windows;
   }
 }
+
+/** What is seen of a window; another signature means that something was published since. */
+export function signature({ partitions }: OpenWindow): string {
+  return [...partitions].map(([partition, version]) => `${partition}:${version ?? ''}`).join(',');
+}

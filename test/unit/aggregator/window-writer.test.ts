@@ -325,3 +325,70 @@ describe('when Redis fails', () => {
     expect(books.log).toEqual(['begin', 'cancel']);
   });
 });
+
+describe('a look ahead', () => {
+  const look = ({ writer }: ReturnType<typeof writerOn>) => writer.look(WINDOW, new AbortController().signal);
+
+  test('spares the first flush its read, and writes nothing', async () => {
+    const it = writerOn();
+    it.sink.put(WINDOW, { measurement: 'cumulative_user_event', eventType: 'e', product: 'p', value: 7 });
+    expect(await look(it)).toBe('confirmed');
+    expect({ reads: it.sink.reads, writes: it.sink.writes, log: it.books.log }).toEqual({
+      reads: 1,
+      writes: [],
+      log: ['begin', 'confirm'],
+    });
+    expect(it.books.of(WINDOW).confirmed).toEqual(new Map());
+    expect(await it.bring([group(5, 2)])).toBe('confirmed');
+    expect(it.sink.reads).toBe(1);
+    expect(it.sink.values(WINDOW)).toEqual({ 'unique_user_event/e/p': 2, 'cumulative_user_event/e/p': 7 });
+    expect(it.counts.shrunk).toBe(1);
+  });
+
+  test('counts for nothing once another writer has written', async () => {
+    const [books, sink] = [new FakeBooks(), new FakeSink()];
+    const [mine, other] = [writerOn(sink, books), writerOn(sink, books)];
+    await look(mine);
+    await other.bring([group(9, 3)]);
+    await mine.bring([group(5, 2)]);
+    expect(sink.values(WINDOW)).toEqual({ 'unique_user_event/e/p': 3, 'cumulative_user_event/e/p': 9 });
+  });
+
+  test('nor once the connection to Redis was lost', async () => {
+    const it = writerOn();
+    await look(it);
+    it.sink.put(WINDOW, { measurement: 'cumulative_user_event', eventType: 'e', product: 'p', value: 7 });
+    it.redis.losses++;
+    await it.bring([group(5, 2)]);
+    expect(it.sink.values(WINDOW)).toMatchObject({ 'cumulative_user_event/e/p': 7 });
+  });
+
+  test('leaves a window to its flush of which an abandoned write is known, and that stays known', async () => {
+    const it = writerOn();
+    it.sink.beforeWrite = fails(sinkError('unknown'));
+    await expect(it.bring([group(5)])).rejects.toThrow('no answer');
+    it.sink.beforeWrite = () => undefined;
+    const { reads } = it.sink;
+    expect(await look(it)).toBe('superseded');
+    expect(it.sink.reads).toBe(reads);
+    await it.bring([group(5)]);
+    // Before the write, and after it.
+    expect(it.sink.reads).toBe(reads + 2);
+  });
+
+  test('that fails leaves nothing behind', async () => {
+    const it = writerOn();
+    it.sink.beforeRead = fails(sinkError('not-applied'));
+    await expect(look(it)).rejects.toThrow('no answer');
+    expect(it.books.log).toEqual(['begin', 'cancel']);
+    it.sink.beforeRead = () => undefined;
+    expect(await it.bring([group(5)])).toBe('confirmed');
+    expect(it.sink.reads).toBe(1);
+  });
+
+  test('is none where nothing can be read', async () => {
+    const it = writerOn(new FakeSink({ readable: false }));
+    expect(await look(it)).toBe('superseded');
+    expect(it.books.log).toEqual([]);
+  });
+});
