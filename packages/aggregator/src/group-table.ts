@@ -11,6 +11,9 @@ export interface KnownGroup extends Group {
   /** A note of the delta that met the group last (window-state.ts): its number, and where it counts the group. */
   metBy: number;
   metAt: number;
+  /** The same of the window that was asked last for the group's position in its log. */
+  knownBy: number;
+  knownAt: number;
 }
 
 const FIRST_SLOTS = 64;
@@ -91,6 +94,8 @@ export class GroupTable {
       productBytes,
       metBy: 0,
       metAt: 0,
+      knownBy: 0,
+      knownAt: 0,
     };
     this.#makeRoom(eventTypeBytes.length + productBytes.length);
     const at = this.#groups.length * FACTS;

@@ -28,10 +28,17 @@ export interface WindowDelta {
   readonly record: Buffer;
   readonly version: Version;
   readonly events: number;
+  /** What the record says, as it was before it was bytes. */
+  readonly newGroups: readonly KnownGroup[];
+  readonly sections: readonly LogSection[];
 }
+
+let states = 0;
+const FIRST_GROUPS = 64;
 
 export class WindowState {
   readonly startSec: number;
+  readonly #number = ++states;
   #version: Version = NO_VERSION;
   readonly #identities = new U64Set();
   readonly #users = new U64Set();
@@ -39,6 +46,8 @@ export class WindowState {
   /** By object for speed, by name for truth: the group table forgets, and then makes new objects for old names. */
   readonly #byGroup = new Map<KnownGroup, number>();
   readonly #byName = new Map<string, number>();
+  /** By position in the log, two words: the delta that counted the group last, and in which of its sections. */
+  #sectionNotes = new Uint32Array(FIRST_GROUPS * 2);
   /** Whose identities and users are proposed in the tables. */
   #proposed: WindowDelta | undefined;
 
@@ -70,11 +79,15 @@ export class WindowState {
 
   /** Position of a group in the log, or -1 when the window does not have it yet. */
   groupPosition(group: KnownGroup): number {
-    const known = this.#byGroup.get(group);
-    if (known !== undefined) return known;
-    const position = this.#byName.get(groupName(group));
-    if (position === undefined) return -1;
-    this.#byGroup.set(group, position);
+    if (group.knownBy === this.#number) return group.knownAt;
+    let position = this.#byGroup.get(group);
+    if (position === undefined) {
+      position = this.#byName.get(groupName(group));
+      if (position === undefined) return -1;
+      this.#byGroup.set(group, position);
+    }
+    group.knownBy = this.#number;
+    group.knownAt = position;
     return position;
   }
 
@@ -101,7 +114,9 @@ export class WindowState {
       this.replay(delta.record, groups);
       return;
     }
-    this.#takeRecord(decodeRecord(delta.record, 0)!, delta.record.length, groups);
+    for (const group of delta.newGroups) this.#addGroup(group);
+    this.#addSections(delta.sections);
+    this.#version = delta.version;
     this.#identities.keep();
     this.#users.keep();
     this.#proposed = undefined;
@@ -118,6 +133,23 @@ export class WindowState {
 
   proposedWords(): { identities: Uint32Array; users: Uint32Array } {
     return { identities: this.#identities.proposedWords, users: this.#users.proposedWords };
+  }
+
+  /** Which section of the delta counts the group of this position; -1 when none does yet. */
+  sectionOf(position: number, delta: number): number {
+    const at = position * 2;
+    return at < this.#sectionNotes.length && this.#sectionNotes[at] === delta ? this.#sectionNotes[at + 1]! : -1;
+  }
+
+  noteSection(position: number, delta: number, section: number): void {
+    const at = position * 2;
+    if (at >= this.#sectionNotes.length) {
+      const notes = new Uint32Array(Math.max(this.#sectionNotes.length * 2, at + 2));
+      notes.set(this.#sectionNotes);
+      this.#sectionNotes = notes;
+    }
+    this.#sectionNotes[at] = delta;
+    this.#sectionNotes[at + 1] = section;
   }
 
   /** What is proposed from here on is this delta's. */
@@ -161,6 +193,7 @@ function addAll(set: U64Set, pairs: DataView): void {
   for (let i = 0; i < pairs.byteLength; i += 8) set.add(pairs.getUint32(i, true), pairs.getUint32(i + 4, true));
 }
 
+/** Their numbers are words; the first word is of no delta. */
 let deltas = 0;
 
 /** Collects what a fold finds new in one window, and proposes it there. There is one at a time for a state. */
@@ -169,10 +202,8 @@ export class DeltaBuilder {
   #events = 0;
   readonly #newGroups: KnownGroup[] = [];
   readonly #newPositions = new Map<string, number>();
-  readonly #number = ++deltas;
+  readonly #number = nextDelta();
   readonly #sections: LogSection[] = [];
-  /** Of a section, by the group's position in the log. */
-  readonly #sectionAt = new Map<number, number>();
 
   constructor(state: WindowState) {
     state.takeBack();
@@ -210,7 +241,8 @@ export class DeltaBuilder {
       length: state.version.length + record.length,
       nonce: Buffer.from(nonce).toString('hex'),
     };
-    const delta = { record, version, events: this.#events };
+    const { newGroups, sections } = parts;
+    const delta = { record, version, events: this.#events, newGroups, sections };
     state.proposedBy(delta);
     return delta;
   }
@@ -224,13 +256,19 @@ export class DeltaBuilder {
       position = known ?? this.#state.groups.length + this.#newGroups.push(group) - 1;
       if (known === undefined) this.#newPositions.set(name, position);
     }
-    let at = this.#sectionAt.get(position);
-    if (at === undefined) {
+    let at = this.#state.sectionOf(position, this.#number);
+    if (at < 0) {
       at = this.#sections.push({ group: position, events: 0, users: 0 }) - 1;
-      this.#sectionAt.set(position, at);
+      this.#state.noteSection(position, this.#number, at);
     }
     group.metBy = this.#number;
     group.metAt = at;
     return at;
   }
+}
+
+/** After some four billion of them a note that was left behind by the first could be taken for one of today. */
+function nextDelta(): number {
+  deltas = deltas === 0xffff_ffff ? 1 : deltas + 1;
+  return deltas;
 }
