@@ -154,11 +154,27 @@ describe('the thread', () => {
     for (let i = 0; i < 20; i++) await send(line);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
     expect(server.queuedBytes).toBeGreaterThan(0);
-    expect(server.queuedBytes).toBeLessThanOrEqual(20_000);
+    expect(server.queuedBytes).toBeLessThanOrEqual(4_096);
     for (let i = 20; i < 100; i++) await send(line);
     await eventually(() => came.datagrams === 100, { what: 'all of them', everyMs: 5 });
     expect(came.lines).toBe(`${line}\n`.repeat(100));
     expect(server.queuedBytes).toBe(0);
+  });
+
+  test('hands large datagrams over in several runs of lines', async () => {
+    const runs: [bytes: number, datagrams: number][] = [];
+    const { server } = await open({
+      receiveBufferBytes: 200_000,
+      queueBytes: 70_000,
+      onDatagrams: (lines, datagrams) => runs.push([lines.length, datagrams]),
+    });
+    const send = await sender(server);
+    const datagrams = Array.from({ length: 6 }, (_, i) => 'x'.repeat(30_000 + i));
+    // In one go, so that several wait when the thread comes for them.
+    await Promise.all(datagrams.map(send));
+    await eventually(() => runs.reduce((sum, [, count]) => sum + count, 0) === 6, { what: 'all', everyMs: 5 });
+    expect(runs.reduce((sum, [bytes]) => sum + bytes, 0)).toBe(datagrams.join('').length + 6);
+    expect(Math.max(...runs.map(([bytes]) => bytes))).toBeLessThanOrEqual(70_000);
   });
 
   test('that dies is a failure of the relay, once: nobody would read the socket any more', async () => {

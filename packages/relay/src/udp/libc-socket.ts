@@ -159,22 +159,30 @@ export class LibcSocket {
     return this.#receive(MSG_DONTWAIT);
   }
 
-  /** The datagrams last taken, each ended by a newline. */
-  lines(datagrams: number): Uint8Array<ArrayBuffer> {
-    let most = datagrams;
-    for (let i = 0; i < datagrams; i++) most += this.#lengthOf(i);
-    const lines = Buffer.allocUnsafeSlow(most);
-    let to = 0;
-    for (let i = 0; i < datagrams; i++) {
+  /**
+   * Of the `datagrams` last taken those from `from` on, each ended by a newline: as many as fit into `maxBytes`, and one
+   * however large it is. `to`: the first that is left.
+   */
+  lines(from: number, datagrams: number, maxBytes: number): { lines: Uint8Array<ArrayBuffer>; to: number } {
+    let bytes = 0;
+    let to = from;
+    for (; to < datagrams; to++) {
+      const more = this.#lengthOf(to) + 1;
+      if (to > from && bytes + more > maxBytes) break;
+      bytes += more;
+    }
+    const lines = Buffer.allocUnsafeSlow(bytes);
+    let end = 0;
+    for (let i = from; i < to; i++) {
       const length = this.#lengthOf(i);
       if (length === 0) continue;
       const short = i * SHORT_BYTES;
-      to += this.#short.copy(lines, to, short, short + Math.min(length, SHORT_BYTES));
+      end += this.#short.copy(lines, end, short, short + Math.min(length, SHORT_BYTES));
       const long = i * LONG_BYTES;
-      if (length > SHORT_BYTES) to += this.#long.copy(lines, to, long, long + length - SHORT_BYTES);
-      if (lines[to - 1] !== NEWLINE) lines[to++] = NEWLINE;
+      if (length > SHORT_BYTES) end += this.#long.copy(lines, end, long, long + length - SHORT_BYTES);
+      if (lines[end - 1] !== NEWLINE) lines[end++] = NEWLINE;
     }
-    return new Uint8Array(lines.buffer, 0, to);
+    return { lines: new Uint8Array(lines.buffer, 0, end), to };
   }
 
   close(): void {

@@ -15,6 +15,8 @@ const LOOK_FOR_STOP_MS = 100;
 /** Between two takings: at high rates datagrams gather, and cost a sixth of what they cost one by one. */
 const GATHER_MS = 0.5;
 const AFTER_FAULT_MS = 100;
+/** Of one run of lines: the event loop has other things to do in between. */
+const MOST_BYTES = 256 * 1024;
 /** Taken after a stop, should they keep coming. */
 const MOST_LAST_TAKINGS = 64;
 
@@ -58,16 +60,19 @@ function take(receive: () => number): number {
     return 0;
   }
   if (datagrams === 0) return 0;
-  const lines = socket!.lines(datagrams);
-  waitForRoom(lines.length);
-  post({ kind: 'datagrams', lines, datagrams }, [lines.buffer]);
+  for (let from = 0; from < datagrams; ) {
+    const { lines, to } = socket!.lines(from, datagrams, Math.min(MOST_BYTES, options.queueBytes));
+    waitForRoom(lines.length);
+    post({ kind: 'datagrams', lines, datagrams: to - from }, [lines.buffer]);
+    from = to;
+  }
   return datagrams;
 }
 
 function waitForRoom(bytes: number): void {
   for (;;) {
     const queued = Atomics.load(control, CONTROL.queued);
-    // However large it is, one run of lines alone always has room.
+    // However large it is, one datagram alone always has room.
     if (queued === 0 || queued + bytes <= options.queueBytes) break;
     Atomics.wait(control, CONTROL.queued, queued);
   }
