@@ -53,9 +53,10 @@ export class LookAhead {
     this.#looked.clear();
   }
 
-  /** It has ended, and is not due yet. */
+  /** It has ended, and is neither due nor sealed yet. */
   #waits({ startSec, openedMs, partitions }: OpenWindow, nowMs: number): boolean {
-    const { times } = this.#options;
+    const { times, observer } = this.#options;
+    if (observer.finals.has(startSec)) return false;
     if (nowMs < (startSec + times.windowSec) * 1000 || nowMs >= dueMs(startSec, openedMs, times)) return false;
     for (const published of partitions.values()) if (published !== undefined) return false;
     return true;

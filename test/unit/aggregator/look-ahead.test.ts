@@ -19,9 +19,10 @@ async function build({ openedMs = WINDOW * 1_000 } = {}) {
   const fail = (error: unknown) => {
     throw error;
   };
+  const finals = new FakeFinalStore();
   const observer = new Observer({
     stores: [store],
-    finals: new FakeFinalStore(),
+    finals,
     clock: new FakeClock(),
     epoch: () => 0,
     intervalMs: 200,
@@ -49,7 +50,7 @@ async function build({ openedMs = WINDOW * 1_000 } = {}) {
     await ahead.runOnce(signal);
     return seen.looks.length;
   };
-  return { open, seen, ahead, round };
+  return { open, finals, seen, ahead, round };
 }
 
 describe('a window', () => {
@@ -78,6 +79,12 @@ describe('a window', () => {
   test('is not where something of it is published', async () => {
     const { open, round } = await build();
     open.set(WINDOW, { openedMs: WINDOW * 1_000, published: { length: 20, nonce: '0'.repeat(32) } });
+    expect(await round()).toBe(0);
+  });
+
+  test('is not once it is sealed', async () => {
+    const { finals, round } = await build();
+    await finals.store(WINDOW, Buffer.of(1));
     expect(await round()).toBe(0);
   });
 
