@@ -64,7 +64,7 @@ export const RELAY_SETTINGS = defineSettings({
     env: 'WEIR_RELAY_LINGER',
     description: 'how long an open batch waits for more lines',
     parse: duration({ maxMs: 10_000 }),
-    default: '2ms',
+    default: '1ms',
   }),
   batchBytes: setting({
     flag: 'batch-bytes <bytes>',

@@ -15,7 +15,7 @@ interface InfluxSpec {
   readonly readback: boolean;
   /** The longest wait for the answer to one request. */
   readonly timeoutMs: number;
-  /** Large bodies are sent gzipped. */
+  /** Large bodies are sent gzipped: for a sink that is far away. */
   readonly gzip: boolean;
   /** Where the URL is https. */
   readonly tls?: TlsSpec;
@@ -121,7 +121,7 @@ function parseInflux(parameters: UrlParameters, options: SinkUrlOptions): Influx
     url: at.url,
     readback: parameters.onOff('readback', true),
     timeoutMs: parameters.value('timeout', TIMEOUT, DEFAULT_TIMEOUT_MS),
-    gzip: parameters.onOff('gzip', true),
+    gzip: parameters.onOff('gzip', false),
     ...(tls ? { tls } : {}),
   };
   if (!isV1) {

@@ -27,7 +27,7 @@ export interface InfluxHttpOptions {
   missing: string;
 }
 
-/** Above these bytes a body is sent gzipped. It costs little beside InfluxDB's own work and saves most of the transfer. */
+/** Where bodies are gzipped, smaller ones are not: there is little to save. */
 const GZIP_THRESHOLD_BYTES = 4096;
 /** Sockets idle for longer are closed here, before a proxy or the server does it in the middle of the next request. */
 const IDLE_SOCKET_MS = 4_000;

@@ -20,13 +20,13 @@ describe('a sink URL', () => {
       db: 'events',
       readback: true,
       timeoutMs: 10_000,
-      gzip: true,
+      gzip: false,
     });
   });
 
-  test('takes a retention policy, a login, a name, a timeout, no read-back and no gzip', () => {
+  test('takes a retention policy, a login, a name, a timeout, no read-back and gzip', () => {
     const where = 'https://[::1]:443/influx/?db=my%20db&rp=week&u=me&p=a%26b+c&name=zone-a';
-    const url = `${where}&timeout=1500ms&readback=off&gzip=off`;
+    const url = `${where}&timeout=1500ms&readback=off&gzip=on`;
     expect(parseSinkUrl(url)).toEqual({
       kind: 'influx-v1',
       name: 'zone-a',
@@ -36,7 +36,7 @@ describe('a sink URL', () => {
       login: { username: 'me', password: 'a&b+c' },
       readback: false,
       timeoutMs: 1_500,
-      gzip: false,
+      gzip: true,
       tls: { insecure: false },
     });
   });
