@@ -9,7 +9,7 @@
  */
 
 /** Some 400 KB of ordinary points. */
-export const LINES_PER_REQUEST = 5_000;
+export const LINES_PER_REQUEST = 10_000;
 /** A single longer line goes alone. InfluxDB 1.x takes 25 MB, the usual proxy before it 1 MB. */
 export const BYTES_PER_REQUEST = 1_000_000;
 
