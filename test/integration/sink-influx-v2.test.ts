@@ -104,14 +104,14 @@ describe('writing to an InfluxDB 2.x sink', () => {
 
   test('sends large windows in several gzipped requests that lose nothing', async () => {
     const { url, requests } = await startStandIn((_request, response) => response.writeHead(204).end());
-    const points = Array.from({ length: 12_345 }, (_, at): SinkPoint => {
+    const points = Array.from({ length: 23_456 }, (_, at): SinkPoint => {
       return { measurement: 'unique_user_event', eventType: `type ${at}`, product: 'p', value: at };
     });
     await openSink(url, '&gzip=on').write(MINUTE, points);
     expect(requests).toHaveLength(3);
     const lines = requests.flatMap(({ body }) => body.split('\n'));
-    expect(lines).toHaveLength(12_345);
-    expect(lines[12_344]).toBe('unique_user_event,event_type=type\\ 12344,product=p value=12344 1478507520000000000');
+    expect(lines).toHaveLength(23_456);
+    expect(lines[23_455]).toBe('unique_user_event,event_type=type\\ 23455,product=p value=23455 1478507520000000000');
     expect(requests.map(({ encoding }) => encoding)).toEqual(['gzip', 'gzip', 'gzip']);
     await openSink(url).write(MINUTE, points.slice(0, 1_000));
     expect(requests.at(-1)).toMatchObject({ encoding: undefined, body: lines.slice(0, 1_000).join('\n') });

@@ -8,7 +8,7 @@
  * rightly, or refused by itself, when it is the last of its request; so nothing ever follows it there.
  */
 
-/** Some 400 KB of ordinary points. */
+/** Some 800 KB of ordinary points. */
 export const LINES_PER_REQUEST = 10_000;
 /** A single longer line goes alone. InfluxDB 1.x takes 25 MB, the usual proxy before it 1 MB. */
 export const BYTES_PER_REQUEST = 1_000_000;
