@@ -20,7 +20,10 @@ test('Redis killed and started again under traffic: the totals are exact, and no
   await sending;
   await untilCounted(region, oracle.events);
   await region.untilPoints(oracle.points());
-  expect((await region.pending()).totals).toEqual({ entries: 0, events: 0, missingEntries: 0 });
+  await eventuallyHolds(
+    async () => expect((await region.pending()).totals).toEqual({ entries: 0, events: 0, missingEntries: 0 }),
+    { timeoutMs: RECOVERED_WITHIN_MS, what: 'nothing to be pending' },
+  );
 });
 
 test('FLUSHALL under traffic: relays send again what Redis lost, and no point ever becomes smaller', async () => {
@@ -37,7 +40,12 @@ test('FLUSHALL under traffic: relays send again what Redis lost, and no point ev
   await region.untilPoints(oracle.points());
   await watch.stop();
   expect(watch.regressions).toEqual([]);
-  expect(await region.aggregatorMetric('weir_aggregator_redis_rollbacks_total')).toBe(region.aggregators.length);
+  // Each of them looks by itself, and the numbers may be right before the last of them has.
+  await eventuallyHolds(
+    async () =>
+      expect(await region.aggregatorMetric('weir_aggregator_redis_rollbacks_total')).toBe(region.aggregators.length),
+    { timeoutMs: RECOVERED_WITHIN_MS, what: 'every aggregator to notice what was lost, once' },
+  );
   await expectAgreedAgain(region);
 });
 
@@ -90,13 +98,19 @@ async function untilCounted(region: Region, events: number): Promise<void> {
   );
 }
 
-/** The record of the deployment and the consumer groups are there again. */
+/** The record of the deployment and the consumer groups are there again; the numbers may be right before. */
 async function expectAgreedAgain({ client, name }: Region): Promise<void> {
-  expect(await client.hgetall(deploymentKey(name))).toMatchObject({ partitions: String(PARTITIONS), sinks: 'az1,az2' });
-  for (let partition = 0; partition < PARTITIONS; partition++) {
-    const groups = (await client.xinfo('GROUPS', partitionKeys(name, partition).stream)) as unknown[][];
-    expect(groups.map((group) => group[group.indexOf('name') + 1])).toEqual([CONSUMER_GROUP]);
-  }
+  const agreed = { partitions: String(PARTITIONS), sinks: 'az1,az2' };
+  await eventuallyHolds(
+    async () => {
+      expect(await client.hgetall(deploymentKey(name))).toMatchObject(agreed);
+      for (let partition = 0; partition < PARTITIONS; partition++) {
+        const groups = (await client.xinfo('GROUPS', partitionKeys(name, partition).stream)) as unknown[][];
+        expect(groups.map((group) => group[group.indexOf('name') + 1])).toEqual([CONSUMER_GROUP]);
+      }
+    },
+    { timeoutMs: RECOVERED_WITHIN_MS, what: 'the deployment to be agreed again' },
+  );
 }
 
 /** A line, or a point, of the first of the traffic's windows. */

@@ -31,7 +31,6 @@ export interface SimAggregatorOptions {
 
 const ASSIGN_EVERY_MS = 500;
 const SUSPECT_CRASHES = 2;
-const NOT_STOPPED = new AbortController().signal;
 
 export class SimAggregator {
   readonly process: SimProcess;
@@ -158,6 +157,8 @@ export class SimAggregator {
     });
     let wanted = true;
     if (this.#life) {
+      // Its own: a process that crashes leaves its listeners behind.
+      const notStopped = new AbortController().signal;
       const publisher = new Publisher({
         store,
         memory,
@@ -172,7 +173,7 @@ export class SimAggregator {
         fail,
       });
       this.process.repeat(TIMES.loopMs, async () => {
-        if (wanted) await publisher.runOnce(NOT_STOPPED);
+        if (wanted) await publisher.runOnce(notStopped);
       });
     }
     this.process.repeat(TIMES.loopMs * 2, async () => {

@@ -34,6 +34,7 @@ export class Publisher implements Service {
   readonly #options: PublisherOptions;
   readonly #loop: Loop;
   readonly #lastPublishedMs = new Map<number, number>();
+  #comesBack = false;
   #view: PartitionView = { stamp: '', birth: '', open: new Map() };
 
   constructor(options: PublisherOptions) {
@@ -92,8 +93,12 @@ export class Publisher implements Service {
   /** Where a window is due before the next round would be. */
   #comeBack(inMs: number, signal: AbortSignal): void {
     const { clock, intervalMs } = this.#options;
-    if (inMs > intervalMs) return;
-    void clock.sleep(inMs, signal).then(() => this.#loop.wake());
+    if (this.#comesBack || inMs > intervalMs) return;
+    this.#comesBack = true;
+    void clock.sleep(inMs, signal).then(() => {
+      this.#comesBack = false;
+      this.#loop.wake();
+    });
   }
 
   async #publish(startSec: number): Promise<boolean> {
