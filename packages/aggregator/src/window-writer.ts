@@ -58,8 +58,8 @@ function named(rejected: readonly RejectedPoint[]): { line: string; reason: stri
 export class WindowWriter {
   readonly #options: WindowWriterOptions;
   readonly #shrunk = new Map<number, number>();
-  /** By window: the last write of which Redis has not been told that it ended. No more than were under way at once. */
-  readonly #unended = new Map<number, WriteIntent>();
+  /** By window: the last write of which Redis has not been told how it ended. No more than were under way at once. */
+  readonly #unended = new Map<number, { intent: WriteIntent; sent: boolean }>();
 
   constructor(options: WindowWriterOptions) {
     this.#options = options;
@@ -85,7 +85,7 @@ export class WindowWriter {
     try {
       const totals = await read();
       if (!totals) {
-        await books.cancel(startSec, intent);
+        await this.#cancel(startSec, intent);
         return 'superseded';
       }
       const verify = purpose !== 'flush' || intent.abandoned;
@@ -105,7 +105,7 @@ export class WindowWriter {
       held.delete(startSec);
       const applied = error instanceof SinkError ? error.outcome : 'unknown';
       if (sent && applied === 'unknown') await this.#abandon(startSec, intent);
-      else await books.cancel(startSec, intent);
+      else await this.#cancel(startSec, intent);
       throw error;
     }
   }
@@ -122,7 +122,7 @@ export class WindowWriter {
     if (intent === 'busy') return 'busy';
     try {
       if (intent.abandoned) {
-        await books.cancel(startSec, intent);
+        await this.#cancel(startSec, intent);
         return 'superseded';
       }
       held.set(startSec, heldOf(await sink.read(this.#window(startSec), signal)));
@@ -134,7 +134,7 @@ export class WindowWriter {
       return 'overlapped';
     } catch (error) {
       held.delete(startSec);
-      await books.cancel(startSec, intent);
+      await this.#cancel(startSec, intent);
       throw error;
     }
   }
@@ -145,12 +145,21 @@ export class WindowWriter {
    * RedisFault, and may be called again.
    */
   async endAll(): Promise<void> {
-    for (const [startSec, intent] of this.#unended) await this.#abandon(startSec, intent);
+    for (const [startSec, { intent, sent }] of this.#unended) {
+      await (sent ? this.#abandon(startSec, intent) : this.#cancel(startSec, intent));
+    }
   }
 
   async #abandon(startSec: number, intent: WriteIntent): Promise<void> {
-    this.#unended.set(startSec, intent);
+    this.#unended.set(startSec, { intent, sent: true });
     await this.#options.books.abandon(startSec, intent);
+    this.#unended.delete(startSec);
+  }
+
+  /** An intent that stays for want of a word keeps every other process from the window for two minutes. */
+  async #cancel(startSec: number, intent: WriteIntent): Promise<void> {
+    this.#unended.set(startSec, { intent, sent: false });
+    await this.#options.books.cancel(startSec, intent);
     this.#unended.delete(startSec);
   }
 
