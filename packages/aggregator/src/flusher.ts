@@ -7,7 +7,6 @@ import type { Service } from '@weir/common/service';
 import { SinkError } from '@weir/sinks/sink';
 import type { HeldCache } from './held-cache.ts';
 import { sameVersion, type Version } from './log-codec.ts';
-import { LookAhead } from './look-ahead.ts';
 import { type Observer, type OpenWindow, signature } from './observer.ts';
 import { dueMs, type PublishTimes } from './publish-plan.ts';
 import type { PublishedSums } from './published-sums.ts';
@@ -84,14 +83,12 @@ export class Flusher implements Service {
   readonly #settleAtMs = new Map<number, number>();
   readonly #unwritten = new Unwritten();
   readonly #pace: SinkPace;
-  readonly #ahead: LookAhead;
   #askAtMs = Number.NEGATIVE_INFINITY;
   #lastError: SinkError | undefined;
 
   constructor(options: FlusherOptions) {
     this.#options = options;
     this.#pace = new SinkPace({ random: options.random });
-    this.#ahead = new LookAhead({ ...options, nowMs: () => options.time.nowMs() });
     this.#loop = new Loop({
       clock: options.clock,
       intervalMs: options.intervalMs,
@@ -145,7 +142,6 @@ export class Flusher implements Service {
     this.#settleAtMs.clear();
     this.#options.held.clear();
     this.#options.requests.forget();
-    this.#ahead.forget();
   }
 
   /** Rejects with a fault of Redis, or a bug; what the sink does is dealt with here. */
@@ -162,7 +158,6 @@ export class Flusher implements Service {
     this.#pace.keep((startSec) => work.has(startSec));
     events.backlog(work.size, this.#pace.failing);
     await this.#workThrough(work, signal);
-    if (!signal.aborted && !this.#pace.away) await this.#ahead.runOnce(signal);
     if (signal.aborted) return;
     this.#unwritten.keep((startSec) => work.has(startSec));
     this.#pace.wentThrough();

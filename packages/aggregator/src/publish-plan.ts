@@ -15,16 +15,6 @@ export function dueMs(startSec: number, openedMs: number, { windowSec, graceMs }
   return Math.max((startSec + windowSec) * 1000, openedMs) + graceMs;
 }
 
-/** When the next of the windows is due that are not due yet; Infinity: there is none. */
-export function soonestDueMs(dirty: readonly DirtyWindow[], nowMs: number, times: PublishTimes): number {
-  let soonestMs = Number.POSITIVE_INFINITY;
-  for (const { startSec, meta } of dirty) {
-    const due = meta ? dueMs(startSec, meta.openedMs, times) : nowMs;
-    if (due > nowMs) soonestMs = Math.min(soonestMs, due);
-  }
-  return soonestMs;
-}
-
 /** The dirty windows to publish now, oldest first. `lastPublishedMs` is by the same clock as `nowMs`. */
 export function windowsToPublish(
   dirty: readonly DirtyWindow[],

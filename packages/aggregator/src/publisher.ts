@@ -4,7 +4,7 @@ import { Loop } from '@weir/common/loop';
 import { passingFault } from '@weir/common/redis-fault';
 import type { Service } from '@weir/common/service';
 import type { PartitionMemory } from './partition-memory.ts';
-import { type PublishTimes, soonestDueMs, windowsToPublish } from './publish-plan.ts';
+import { type PublishTimes, windowsToPublish } from './publish-plan.ts';
 import type { PartitionStore, PartitionView } from './store/partition-store.ts';
 import { encodeTotals } from './totals-codec.ts';
 import type { Turns } from './turns.ts';
@@ -34,7 +34,6 @@ export class Publisher implements Service {
   readonly #options: PublisherOptions;
   readonly #loop: Loop;
   readonly #lastPublishedMs = new Map<number, number>();
-  #comesBack = false;
   #view: PartitionView = { stamp: '', birth: '', open: new Map() };
 
   constructor(options: PublisherOptions) {
@@ -76,7 +75,6 @@ export class Publisher implements Service {
         this.#lastPublishedMs.set(startSec, nowMs);
       }
     }
-    this.#comeBack(soonestDueMs(dirty, nowMs, times) - nowMs, signal);
     this.#view = (await store.observe(this.#view.stamp)) ?? this.#view;
     await turns.take(async () => {
       for (const [startSec, known] of memory.windows) {
@@ -88,17 +86,6 @@ export class Publisher implements Service {
     for (const startSec of this.#lastPublishedMs.keys()) {
       if (!this.#view.open.has(startSec)) this.#lastPublishedMs.delete(startSec);
     }
-  }
-
-  /** Where a window is due before the next round would be. */
-  #comeBack(inMs: number, signal: AbortSignal): void {
-    const { clock, intervalMs } = this.#options;
-    if (this.#comesBack || inMs > intervalMs) return;
-    this.#comesBack = true;
-    void clock.sleep(inMs, signal).then(() => {
-      this.#comesBack = false;
-      this.#loop.wake();
-    });
   }
 
   async #publish(startSec: number): Promise<boolean> {

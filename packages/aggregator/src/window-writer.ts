@@ -111,35 +111,6 @@ export class WindowWriter {
   }
 
   /**
-   * A write of nothing, which leaves what the sink holds known for the next one, as any write does. Not where an abandoned
-   * write is known: what is read now may not be what is there then. Rejects with a SinkError or RedisFault.
-   */
-  async look(startSec: number, signal: AbortSignal): Promise<WriteOutcome> {
-    const { sink, books, held, alive, epoch } = this.#options;
-    if (!sink.readable) return 'superseded';
-    const since = epoch();
-    const intent = await books.begin(startSec, alive());
-    if (intent === 'busy') return 'busy';
-    try {
-      if (intent.abandoned) {
-        await this.#cancel(startSec, intent);
-        return 'superseded';
-      }
-      held.set(startSec, heldOf(await sink.read(this.#window(startSec), signal)));
-      if (await books.confirm(startSec, intent, new Map())) {
-        held.wrote(startSec, { token: intent.token, epoch: since });
-        return 'confirmed';
-      }
-      held.delete(startSec);
-      return 'overlapped';
-    } catch (error) {
-      held.delete(startSec);
-      await this.#cancel(startSec, intent);
-      throw error;
-    }
-  }
-
-  /**
    * Tells Redis of writes whose end it could not be told; to be called before anything else is written. The intent of one
    * that took long may have been revoked, and it may have landed after another's, which nobody else knows. Rejects with a
    * RedisFault, and may be called again.

@@ -1,4 +1,4 @@
-import { dueMs, type PublishTimes, soonestDueMs, windowsToPublish } from '@weir/aggregator/publish-plan';
+import { dueMs, type PublishTimes, windowsToPublish } from '@weir/aggregator/publish-plan';
 import type { DirtyWindow } from '@weir/aggregator/store/partition-store';
 
 const times: PublishTimes = { windowSec: 60, graceMs: 5_000, republishMs: 1_000 };
@@ -41,12 +41,4 @@ describe('a window is published', () => {
       60, 600, 660,
     ]);
   });
-});
-
-test('the next that is due is the soonest of those that are not due yet', () => {
-  expect(soonestDueMs([], 0, times)).toBe(Number.POSITIVE_INFINITY);
-  const both = [dirty(660, 661_000), dirty(600, 601_000)];
-  expect(soonestDueMs(both, 664_999, times)).toBe(665_000);
-  expect(soonestDueMs(both, 665_000, times)).toBe(725_000);
-  expect(soonestDueMs(both, 725_000, times)).toBe(Number.POSITIVE_INFINITY);
 });

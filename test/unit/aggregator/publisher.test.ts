@@ -95,19 +95,6 @@ describe('a publisher', () => {
     expect(it.seen.published).toBe(1);
   });
 
-  test('comes back in time for a window that is due before its next round', async () => {
-    const it = publishing();
-    await it.fold(at(1));
-    it.store.nowMs = DUE - 150;
-    await it.publisher.start();
-    await settle();
-    expect(it.clock.sleepingUntilMs).toEqual([150, 200]);
-    it.store.nowMs = DUE;
-    await it.clock.advance(150);
-    expect(it.seen.published).toBe(1);
-    await it.publisher.stop();
-  });
-
   test('includes what other processes folded', async () => {
     const it = publishing();
     await it.fold(at(1));
