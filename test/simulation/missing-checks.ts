@@ -68,9 +68,9 @@ const FROM: Partial<Record<Check, number>> = {
   nonce: 1_700,
   verdict: 750,
   seed: 400,
-  'birth-before-seal': 600,
+  'birth-before-seal': 1_900,
   'asked-anew': 1_100,
-  'final-after-partitions': 1_600,
+  'final-after-partitions': 2_300,
   intent: 1_700,
 };
 
