@@ -120,6 +120,22 @@ describe('a flush', () => {
     expect(books.of(WINDOW).abandoned).toBe(true);
   });
 
+  test('is said to be over, once Redis can be told, when nothing was sent: until then it keeps others away', async () => {
+    const { sink, books, writer, bring } = writerOn();
+    sink.beforeRead = fails(sinkError('not-applied'));
+    books.before = (step) => {
+      if (step === 'cancel') throw new RedisFault('redis-unreachable', 'gone', true, 'unknown');
+    };
+    await expect(bring([group(5, 2)])).rejects.toThrow('gone');
+    expect(books.of(WINDOW).intent).toBeDefined();
+    books.before = () => undefined;
+    books.log.length = 0;
+    await writer.endAll();
+    await writer.endAll();
+    expect(books.log).toEqual(['cancel']);
+    expect(books.of(WINDOW)).toMatchObject({ intent: undefined, abandoned: false });
+  });
+
   test('never writes a smaller value over a larger one, says so once, and confirms', async () => {
     const { sink, counts, bring } = writerOn();
     sink.put(WINDOW, { measurement: 'cumulative_user_event', eventType: 'e', product: 'p', value: 9 });
